@@ -40,10 +40,25 @@ type stream struct {
 	length uint64
 }
 
+const (
+	insertStreamSQL = `INSERT INTO streams (name) VALUES (?)`
+	insertEventSQL  = `INSERT INTO events (position, stream, revision, id, recorded_at, type, metadata, data, checksum)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+)
+
+// openToWrite opens the file for the writer's one connection. A large cache keeps the index of ids, whose pages
+// are hit at random, out of the file system; a long journal gathers many changes of a page into one.
+func openToWrite(path string) (*sql.DB, error) {
+	db, err := open(path, "rw", "cache_size(-32768)", "wal_autocheckpoint(4000)")
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
+}
+
 func newWriter(ctx context.Context, path string, clock func() time.Time, bell *wake.Bell) (_ *writer, err error) {
 	w := &writer{clock: clock, queue: newQueue(), bell: bell}
-	w.db, err = open(path, "rw", "cache_size(-32768)", "wal_autocheckpoint(4000)")
-	if err != nil {
+	if w.db, err = openToWrite(path); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -51,7 +66,6 @@ func newWriter(ctx context.Context, path string, clock func() time.Time, bell *w
 			err = errors.Join(err, w.close())
 		}
 	}()
-	w.db.SetMaxOpenConns(1)
 	if err := migrate(ctx, w.db); err != nil {
 		return nil, err
 	}
@@ -62,9 +76,8 @@ func newWriter(ctx context.Context, path string, clock func() time.Time, bell *w
 		stmt **sql.Stmt
 		text string
 	}{
-		{&w.insertEvent, `INSERT INTO events (position, stream, revision, id, recorded_at, type, metadata, data, checksum)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
-		{&w.insertStream, `INSERT INTO streams (name) VALUES (?)`},
+		{&w.insertEvent, insertEventSQL},
+		{&w.insertStream, insertStreamSQL},
 		{&w.findStream, `SELECT id, (SELECT coalesce(max(revision) + 1, 0) FROM events WHERE stream = streams.id) FROM streams WHERE name = ?`},
 		{&w.findEvent, `SELECT s.name, e.revision, e.position, e.recorded_at FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`},
 	} {
