@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,15 +35,28 @@ type Decree struct {
 // several decrees on one feast, the earliest date is its first day. Any other decree makes its one day a day off.
 // Decreed days are not moved when they fall on a weekend. A decree without a date is ignored.
 func (c *Calendar) WithDecrees(d ...Decree) *Calendar {
-	all := slices.Concat(c.decrees, d)
-	all = slices.DeleteFunc(all, func(d Decree) bool { return d.Date == 0 })
-	for i := range all {
-		if all[i].Names["en"] == "" {
-			all[i].Names = with(all[i].Names, "en", anyName(all[i].Names))
+	n := &Calendar{law: c.law, zone: c.zone, decrees: slices.Clone(c.decrees), days: c.days.clone()}
+	years := map[int]bool{}
+	for _, x := range d {
+		if x.Date == 0 {
+			continue
 		}
+		given := x.Names
+		x.Names = map[string]string{"en": anyName(given)}
+		maps.Copy(x.Names, given)
+		n.decrees = append(n.decrees, x)
+		// A Bayram can be moved across the turn of a year.
+		y, _, _ := x.Date.Civil()
+		years[y-1], years[y], years[y+1] = true, true, true
 	}
-	slices.SortStableFunc(all, func(a, b Decree) int { return int(a.Date - b.Date) })
-	return build(c.law, all)
+	slices.SortStableFunc(n.decrees, func(a, b Decree) int { return int(a.Date) - int(b.Date) })
+	for y := range years {
+		n.days.reset(events.DateOf(y, time.January, 1), events.DateOf(y, time.December, 31))
+		n.layOut(y)
+	}
+	n.days.count()
+	n.list()
+	return n
 }
 
 // anyName is the name to show where there is none in English.
@@ -70,8 +84,8 @@ func (d Decree) feast() Feast {
 			return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(n, w) })
 		}
 		switch {
-		case has("second", "third", "drugi", "treći", "други", "трети", "dita e dytë", "dita e tretë"):
-		case has("eid al-fitr", "fitr") || has("bajram", "bayram", "бајрам") && has("ramazan", "ramadan", "fiter", "madh", "рамазан", "рамадан"):
+		case has("second", "third", "2nd", "3rd", "2. d", "3. d", "drugi", "treći", "други", "трети", "dita e dytë", "dita e tretë"):
+		case has("eid al-fitr", "fitr") || has("bajram", "bayram", "бајрам") && has("ramazan", "ramadan", "fiter", "fitër", "madh", "рамазан", "рамадан"):
 			return RamadanBayram
 		case has("eid al-adha", "adha") || has("bajram", "bayram", "бајрам") && has("kurban", "vogël", "курбан"):
 			return KurbanBayram
@@ -81,20 +95,22 @@ func (d Decree) feast() Feast {
 }
 
 // bayrams are the days in a year on which a feast begins: one as a rule, two in a year such as 2033, none outside
-// the coverage.
+// the coverage. decrees are in order of date.
 func bayrams(f Feast, year int, decrees []Decree) []firstDay {
 	var days []firstDay
-	for _, d := range feasts()[f] {
-		if y, _, _ := d.Civil(); y != year {
-			continue
-		}
+	for _, d := range feasts[f] {
 		first := firstDay{date: d, estimated: d > confirmedUntil}
-		if i := slices.IndexFunc(decrees, func(x Decree) bool {
-			return x.feast() == f && x.Date >= d-decreeReach && x.Date <= d+decreeReach
-		}); first.estimated && i >= 0 {
-			first = firstDay{date: decrees[i].Date, source: decrees[i].Act}
+		if first.estimated {
+			for _, x := range decrees {
+				if x.Date >= d-decreeReach && x.Date <= d+decreeReach && x.feast() == f {
+					first = firstDay{date: x.Date, source: x.Act}
+					break
+				}
+			}
 		}
-		days = append(days, first)
+		if y, _, _ := first.date.Civil(); y == year {
+			days = append(days, first)
+		}
 	}
 	return days
 }
@@ -108,25 +124,22 @@ var confirmedUntil = events.DateOf(2025, time.December, 31)
 
 // feasts are the first days of the Bayrams, by the computed calendar that the Islamic communities of the region
 // share (that of the Diyanet). Those up to confirmedUntil were kept on these days in all six jurisdictions.
-func feasts() map[Feast][]events.Date {
-	date := events.DateOf
-	return map[Feast][]events.Date{
-		RamadanBayram: {
-			date(2018, time.June, 15), date(2019, time.June, 4), date(2020, time.May, 24),
-			date(2021, time.May, 13), date(2022, time.May, 2), date(2023, time.April, 21),
-			date(2024, time.April, 10), date(2025, time.March, 30), date(2026, time.March, 20),
-			date(2027, time.March, 9), date(2028, time.February, 26), date(2029, time.February, 14),
-			date(2030, time.February, 4), date(2031, time.January, 24), date(2032, time.January, 14),
-			date(2033, time.January, 2), date(2033, time.December, 23), date(2034, time.December, 12),
-			date(2035, time.December, 1),
-		},
-		KurbanBayram: {
-			date(2018, time.August, 21), date(2019, time.August, 11), date(2020, time.July, 31),
-			date(2021, time.July, 20), date(2022, time.July, 9), date(2023, time.June, 28),
-			date(2024, time.June, 16), date(2025, time.June, 6), date(2026, time.May, 27),
-			date(2027, time.May, 16), date(2028, time.May, 5), date(2029, time.April, 24),
-			date(2030, time.April, 13), date(2031, time.April, 2), date(2032, time.March, 22),
-			date(2033, time.March, 11), date(2034, time.March, 1), date(2035, time.February, 18),
-		},
-	}
+var feasts = map[Feast][]events.Date{
+	RamadanBayram: {
+		events.DateOf(2018, time.June, 15), events.DateOf(2019, time.June, 4), events.DateOf(2020, time.May, 24),
+		events.DateOf(2021, time.May, 13), events.DateOf(2022, time.May, 2), events.DateOf(2023, time.April, 21),
+		events.DateOf(2024, time.April, 10), events.DateOf(2025, time.March, 30), events.DateOf(2026, time.March, 20),
+		events.DateOf(2027, time.March, 9), events.DateOf(2028, time.February, 26), events.DateOf(2029, time.February, 14),
+		events.DateOf(2030, time.February, 4), events.DateOf(2031, time.January, 24), events.DateOf(2032, time.January, 14),
+		events.DateOf(2033, time.January, 2), events.DateOf(2033, time.December, 23), events.DateOf(2034, time.December, 12),
+		events.DateOf(2035, time.December, 1),
+	},
+	KurbanBayram: {
+		events.DateOf(2018, time.August, 21), events.DateOf(2019, time.August, 11), events.DateOf(2020, time.July, 31),
+		events.DateOf(2021, time.July, 20), events.DateOf(2022, time.July, 9), events.DateOf(2023, time.June, 28),
+		events.DateOf(2024, time.June, 16), events.DateOf(2025, time.June, 6), events.DateOf(2026, time.May, 27),
+		events.DateOf(2027, time.May, 16), events.DateOf(2028, time.May, 5), events.DateOf(2029, time.April, 24),
+		events.DateOf(2030, time.April, 13), events.DateOf(2031, time.April, 2), events.DateOf(2032, time.March, 22),
+		events.DateOf(2033, time.March, 11), events.DateOf(2034, time.March, 1), events.DateOf(2035, time.February, 18),
+	},
 }

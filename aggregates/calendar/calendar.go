@@ -40,6 +40,7 @@ type Calendar struct {
 	zone    *time.Location
 	decrees []Decree // in order of date
 	days    *table
+	listed  []Day // what Year answers for the covered years, in order of date
 }
 
 // Reason says why a day is not worked.
@@ -47,16 +48,16 @@ type Reason string
 
 // Why a day is not worked. A holiday on a Saturday or Sunday is a holiday; a working day has no reason.
 const (
-	Weekend    Reason = "weekend"
-	PublicDay  Reason = "holiday"
-	Substitute Reason = "substitute" // only because a holiday that fell on a weekend was moved here
-	Decreed    Reason = "decreed"    // a day off for this one year, by an act of government
+	Weekend       Reason = "weekend"
+	PublicHoliday Reason = "holiday"
+	Substitute    Reason = "substitute" // only because a holiday that fell on a weekend was moved here
+	Decreed       Reason = "decreed"    // a day off for this one year, by an act of government
 )
 
 // Holiday is one holiday on one date. Several can share a date.
 type Holiday struct {
-	Names     map[string]string // by language tag; "en" is always there. Not to be changed
-	Reason    Reason            // PublicDay, Substitute or Decreed
+	Names     map[string]string // by language tag; "en" is always there
+	Reason    Reason            // PublicHoliday, Substitute or Decreed
 	Estimated bool              // a Bayram whose date is not confirmed yet
 	MovedFrom events.Date       // for Reason Substitute: the weekend day it replaces
 	Source    string            // the law or act
@@ -107,7 +108,7 @@ func (e *UnknownError) Error() string {
 var built = func() map[string]func() *Calendar {
 	m := map[string]func() *Calendar{}
 	for _, l := range laws() {
-		m[l.jurisdiction+"/"+l.subdivision] = sync.OnceValue(func() *Calendar { return build(l, nil) })
+		m[l.jurisdiction+"/"+l.subdivision] = sync.OnceValue(func() *Calendar { return build(l) })
 	}
 	return m
 }()
@@ -141,20 +142,34 @@ func Subdivisions(jurisdiction string) []string {
 	return []string{"BA-BIH", "BA-SRP", "BA-BRC"}
 }
 
-// build lays out the law and the decrees as a table. A law's zone is always in the embedded zone database.
-func build(l *law, decrees []Decree) *Calendar {
+// build lays out the law as a table.
+func build(l *law) *Calendar {
 	zone, err := time.LoadLocation(l.zone)
-	if err != nil {
-		zone = time.FixedZone(l.zone, 3600)
+	if err != nil { // cannot be: the zone database is embedded
+		zone = time.FixedZone("CET", 3600)
 	}
-	c := &Calendar{law: l, zone: zone, decrees: decrees, days: newTable()}
+	c := &Calendar{law: l, zone: zone, days: newTable()}
 	for y := tableFirstYear; y <= tableLastYear; y++ {
-		for _, h := range l.year(y, decrees) {
-			c.days.setOff(h.date)
-		}
+		c.layOut(y)
 	}
 	c.days.count()
+	c.list()
 	return c
+}
+
+// layOut takes the year's holidays out of the working days. The table's counts are stale afterwards.
+func (c *Calendar) layOut(year int) {
+	for _, h := range c.law.year(year, c.decrees) {
+		c.days.setOff(h.date)
+	}
+}
+
+// list keeps the holidays of the covered years ready, so that Day is quick.
+func (c *Calendar) list() {
+	c.listed = nil
+	for y := FirstYear; y <= LastYear; y++ {
+		c.listed = append(c.listed, c.merged(y)...)
+	}
 }
 
 // Jurisdiction is the two-letter code.
@@ -214,39 +229,57 @@ func (c *Calendar) Start(d events.Date) time.Time { return d.In(c.zone) }
 // EndOfDay is the first instant after the local day: what is due on d is overdue from then on.
 func (c *Calendar) EndOfDay(d events.Date) time.Time { return (d + 1).In(c.zone) }
 
-// Day tells what the calendar knows about a date, with names and sources. It computes the year's holidays each
-// time: for counting, use the other methods.
+// Day tells what the calendar knows about a date, with names and sources.
 func (c *Calendar) Day(d events.Date) Day {
-	y, _, _ := d.Civil()
-	for _, day := range c.Year(y) {
-		if day.Date == d {
-			return day
-		}
+	if c.days.working(d) {
+		return Day{Date: d, Working: true}
 	}
-	day := Day{Date: d, Working: c.IsWorkingDay(d)}
-	if !day.Working {
-		day.Reason = Weekend
+	listed := c.listed
+	if !c.Covered(d) {
+		y, _, _ := d.Civil()
+		listed = c.merged(y)
 	}
-	return day
+	if i, ok := slices.BinarySearchFunc(listed, d, func(day Day, d events.Date) int { return int(day.Date) - int(d) }); ok {
+		return listed[i].clone()
+	}
+	return Day{Date: d, Reason: Weekend}
 }
 
 // Year is every day of the year that has a holiday, weekends included, and every day to which one was moved, in
 // order of date. Plain weekends are not listed. Outside 1900 to 2199 there is none.
 func (c *Calendar) Year(y int) []Day {
+	days := c.merged(y)
+	for i := range days {
+		days[i] = days[i].clone()
+	}
+	return days
+}
+
+// merged is the year with one entry for each date. The names are shared with the law.
+func (c *Calendar) merged(y int) []Day {
 	if y < tableFirstYear || y > tableLastYear {
 		return nil
 	}
 	var days []Day
 	for _, h := range c.law.year(y, c.decrees) {
-		if n := len(days); n == 0 || days[n-1].Date != h.date {
-			days = append(days, Day{Date: h.date, Reason: h.Reason, Names: maps.Clone(h.Names), Source: h.Source,
-				Estimated: h.Estimated, Substitute: h.MovedFrom != 0, MovedFrom: h.MovedFrom,
-				Holidays: []Holiday{h.Holiday}})
+		if n := len(days); n > 0 && days[n-1].Date == h.date {
+			days[n-1].join(h.Holiday)
 			continue
 		}
-		days[len(days)-1].join(h.Holiday)
+		days = append(days, Day{Date: h.date, Reason: h.Reason, Names: maps.Clone(h.Names), Source: h.Source,
+			Estimated: h.Estimated, Substitute: h.MovedFrom != 0, MovedFrom: h.MovedFrom, Holidays: []Holiday{h.Holiday}})
 	}
 	return days
+}
+
+// clone shares nothing with d that a caller could change.
+func (d Day) clone() Day {
+	d.Names = maps.Clone(d.Names)
+	d.Holidays = slices.Clone(d.Holidays)
+	for i := range d.Holidays {
+		d.Holidays[i].Names = maps.Clone(d.Holidays[i].Names)
+	}
+	return d
 }
 
 // join adds a second holiday that falls on the same date.
@@ -256,8 +289,8 @@ func (d *Day) join(h Holiday) {
 	if h.MovedFrom != 0 && !d.Substitute {
 		d.Substitute, d.MovedFrom = true, h.MovedFrom
 	}
-	if h.Reason == PublicDay {
-		d.Reason = PublicDay
+	if h.Reason == PublicHoliday {
+		d.Reason = PublicHoliday
 	}
 	if !slices.Contains(strings.Split(d.Source, "; "), h.Source) {
 		d.Source += "; " + h.Source

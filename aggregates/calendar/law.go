@@ -1,7 +1,6 @@
 package calendar
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -94,7 +93,7 @@ func (l *law) year(y int, decrees []Decree) []dated {
 		for _, first := range l.firstDays(r.on, y, decrees) {
 			last := first.date + events.Date(r.days-1)
 			for d := first.date; d <= last; d++ {
-				h := dated{Holiday{Names: r.names, Reason: PublicDay, Estimated: first.estimated, Source: r.source}, d}
+				h := dated{Holiday{Names: r.names, Reason: PublicHoliday, Estimated: first.estimated, Source: r.source}, d}
 				if first.source != "" {
 					h.Source += "; " + first.source
 				}
@@ -207,11 +206,4 @@ func (l *law) confirms(d Decree, decrees []Decree) bool {
 // laws are all that there are.
 func laws() []*law {
 	return []*law{albania(), federation(), srpska(), brcko(), kosovo(), montenegro(), northMacedonia(), serbia()}
-}
-
-// with is m with more pairs of language and name.
-func with(m map[string]string, pairs ...string) map[string]string {
-	m = maps.Clone(m)
-	maps.Copy(m, names(pairs...))
-	return m
 }

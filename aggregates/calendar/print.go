@@ -28,7 +28,7 @@ type words struct {
 func (c *Calendar) Print(w io.Writer, year int, lang string) error {
 	t, ok := languages()[lang]
 	if !ok {
-		t = languages()["en"]
+		lang, t = "en", languages()["en"]
 	}
 	rows := [][4]string{{t.date, t.day, t.holiday, t.notes}}
 	estimated := false

@@ -205,9 +205,16 @@ func BenchmarkDay(b *testing.B) {
 	}
 }
 
+func BenchmarkWithDecrees(b *testing.B) {
+	c, d := calendarOf(b, "AL"), date(b, "2026-10-19")
+	for b.Loop() {
+		c.WithDecrees(Decree{Date: d})
+	}
+}
+
 func BenchmarkBuild(b *testing.B) {
 	c := calendarOf(b, "AL")
 	for b.Loop() {
-		build(c.law, nil)
+		build(c.law)
 	}
 }

@@ -3,6 +3,7 @@ package calendar
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 
 	"traga.internal/events"
@@ -34,16 +35,26 @@ type table struct {
 func newTable() *table {
 	n := int(tableLast-tableFirst) + 1
 	t := &table{word: make([]uint64, (n+63)/64), before: make([]int32, (n+63)/64+1)}
-	for d := tableFirst; d <= tableLast; d++ {
-		if weekday(d) {
-			i := uint32(d - tableFirst)
-			t.word[i/64] |= 1 << (i % 64)
-		}
-	}
+	t.reset(tableFirst, tableLast)
 	return t
 }
 
-// setOff makes d a day off. The running counts are stale until count is called.
+// reset makes every Monday to Friday from first to last, within the table, a working day and the rest days off.
+func (t *table) reset(first, last events.Date) {
+	for d := max(first, tableFirst); d <= min(last, tableLast); d++ {
+		t.setOff(d)
+		if i := uint32(d - tableFirst); weekday(d) {
+			t.word[i/64] |= 1 << (i % 64)
+		}
+	}
+}
+
+// clone is an independent copy.
+func (t *table) clone() *table {
+	return &table{word: slices.Clone(t.word), before: slices.Clone(t.before)}
+}
+
+// setOff makes d a day off. After it and reset the running counts are stale until count is called.
 func (t *table) setOff(d events.Date) {
 	if i := uint32(d - tableFirst); i <= uint32(tableLast-tableFirst) {
 		t.word[i/64] &^= 1 << (i % 64)
