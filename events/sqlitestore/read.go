@@ -29,11 +29,12 @@ type reader struct {
 	// head is the last position that is known to be committed.
 	head func(context.Context) (events.Position, error)
 
+	prepared
 	streamPage, logPage, byID, byStream, recordedAt, lastPosition *sql.Stmt
 }
 
 // newReader opens the log for reading; without a head to ask, it asks the file.
-func newReader(path string, head func(context.Context) (events.Position, error)) (_ *reader, err error) {
+func newReader(ctx context.Context, path string, head func(context.Context) (events.Position, error)) (_ *reader, err error) {
 	r := &reader{head: head}
 	if head == nil {
 		r.head = r.last
@@ -44,27 +45,25 @@ func newReader(path string, head func(context.Context) (events.Position, error))
 	n := max(4, 2*runtime.NumCPU())
 	r.db.SetMaxOpenConns(n)
 	r.db.SetMaxIdleConns(n)
-	for _, s := range []struct {
-		stmt **sql.Stmt
-		text string
-	}{
-		{&r.streamPage, `SELECT ` + columns + ` FROM streams s CROSS JOIN events e ON e.stream = s.id
-			WHERE s.id = ? AND e.revision >= ? ORDER BY e.revision LIMIT ?`},
-		{&r.logPage, `SELECT ` + columns + ` FROM events e CROSS JOIN streams s ON s.id = e.stream
-			WHERE e.position > ? ORDER BY e.position LIMIT ?`},
-		{&r.byID, `SELECT ` + columns + ` FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`},
-		{&r.byStream, `SELECT id FROM streams WHERE name = ?`},
-		{&r.recordedAt, `SELECT recorded_at FROM events WHERE position = ?`},
-		{&r.lastPosition, `SELECT coalesce(max(position), 0) FROM events`},
-	} {
-		if *s.stmt, err = r.db.Prepare(s.text); err != nil {
-			return nil, errors.Join(err, r.db.Close())
-		}
+	if _, err := version(ctx, r.db); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	r.prepared.on = r.db
+	r.streamPage = r.prepare(ctx, `SELECT `+columns+` FROM streams s CROSS JOIN events e ON e.stream = s.id
+		WHERE s.id = ? AND e.revision >= ? ORDER BY e.revision LIMIT ?`)
+	r.logPage = r.prepare(ctx, `SELECT `+columns+` FROM events e CROSS JOIN streams s ON s.id = e.stream
+		WHERE e.position > ? ORDER BY e.position LIMIT ?`)
+	r.byID = r.prepare(ctx, `SELECT `+columns+` FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`)
+	r.byStream = r.prepare(ctx, `SELECT id FROM streams WHERE name = ?`)
+	r.recordedAt = r.prepare(ctx, `SELECT recorded_at FROM events WHERE position = ?`)
+	r.lastPosition = r.prepare(ctx, `SELECT coalesce(max(position), 0) FROM events`)
+	if r.prepared.err != nil {
+		return nil, errors.Join(r.prepared.err, r.close())
 	}
 	return r, nil
 }
 
-func (r *reader) close() error { return r.db.Close() }
+func (r *reader) close() error { return errors.Join(r.prepared.close(), r.db.Close()) }
 
 // last asks the file for its last position.
 func (r *reader) last(ctx context.Context) (events.Position, error) {

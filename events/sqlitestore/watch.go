@@ -22,9 +22,6 @@ type watcher struct {
 }
 
 func newWatcher(ctx context.Context, r *reader, bell *wake.Bell) (*watcher, error) {
-	if _, err := version(ctx, r.db); err != nil {
-		return nil, err
-	}
 	conn, err := r.db.Conn(ctx)
 	if err != nil {
 		return nil, err

@@ -26,6 +26,7 @@ type writer struct {
 	queue *queue
 	bell  *wake.Bell
 
+	prepared
 	insertEvent, insertStream, findStream, findEvent *sql.Stmt
 
 	head       uint64    // position of the last event, 0 when there is none
@@ -72,27 +73,24 @@ func newWriter(ctx context.Context, path string, clock func() time.Time, bell *w
 	if w.conn, err = w.db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	for _, s := range []struct {
-		stmt **sql.Stmt
-		text string
-	}{
-		{&w.insertEvent, insertEventSQL},
-		{&w.insertStream, insertStreamSQL},
-		{&w.findStream, `SELECT id, (SELECT coalesce(max(revision) + 1, 0) FROM events WHERE stream = streams.id) FROM streams WHERE name = ?`},
-		{&w.findEvent, `SELECT s.name, e.revision, e.position, e.recorded_at FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`},
-	} {
-		if *s.stmt, err = w.conn.PrepareContext(ctx, s.text); err != nil {
-			return nil, err
-		}
+	w.prepared.on = w.conn
+	w.insertEvent = w.prepare(ctx, insertEventSQL)
+	w.insertStream = w.prepare(ctx, insertStreamSQL)
+	w.findStream = w.prepare(ctx, `SELECT id, (SELECT coalesce(max(revision) + 1, 0) FROM events WHERE stream = streams.id)
+		FROM streams WHERE name = ?`)
+	w.findEvent = w.prepare(ctx, `SELECT s.name, e.revision, e.position, e.recorded_at
+		FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`)
+	if w.prepared.err != nil {
+		return nil, w.prepared.err
 	}
 	return w, w.refresh(ctx)
 }
 
 // close frees the connection. Closing the last one moves the journal into log.db.
 func (w *writer) close() error {
-	var err error
+	err := w.prepared.close()
 	if w.conn != nil {
-		err = w.conn.Close()
+		err = errors.Join(err, w.conn.Close())
 	}
 	return errors.Join(err, w.db.Close())
 }
