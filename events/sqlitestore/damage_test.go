@@ -88,6 +88,42 @@ func readsSameOrNamed(t *testing.T, file []byte, history []events.Recorded, dama
 		t.Errorf("%s: %v", damage, err)
 	case !reflect.DeepEqual(got, history):
 		t.Errorf("%s: the log reads as %d events instead of %d, without an error", damage, len(got), len(history))
+	default:
+		return streamsDiffer(t, dir, history, damage)
+	}
+	return false
+}
+
+// streamsDiffer reads all streams of a log that reads as it should, and reports whether one was named as damaged.
+// A stream that is read otherwise without an error must at least be found by Check.
+func streamsDiffer(t *testing.T, dir string, history []events.Recorded, damage string) (named bool) {
+	t.Helper()
+	streams := map[string][]events.Recorded{}
+	for _, r := range history {
+		streams[r.Stream] = append(streams[r.Stream], r)
+	}
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for name, want := range streams {
+		var got []events.Recorded
+		for r, err := range s.ReadStream(t.Context(), name, 0) {
+			if err != nil {
+				if !errors.Is(err, events.ErrDamaged) {
+					t.Errorf("%s: %v", damage, err)
+				}
+				return true
+			}
+			got = append(got, r)
+		}
+		if !reflect.DeepEqual(got, want) {
+			if err := s.Check(t.Context()); !errors.Is(err, events.ErrDamaged) {
+				t.Errorf("%s: %s reads as %d events instead of %d, and the check says: %v", damage, name, len(got), len(want), err)
+			}
+			return true
+		}
 	}
 	return false
 }

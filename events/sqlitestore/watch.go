@@ -50,7 +50,7 @@ func (w *watcher) run(ctx context.Context) {
 
 func (w *watcher) look(ctx context.Context) error {
 	var version int64
-	if err := w.conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
+	if err := scanOne(w.conn.QueryRowContext(ctx, "PRAGMA data_version"), &version); err != nil {
 		return err
 	}
 	if version == w.version {

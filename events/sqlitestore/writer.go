@@ -98,8 +98,7 @@ func (w *writer) close() error {
 // refresh forgets what the writer remembers and reads the end of the log.
 func (w *writer) refresh(ctx context.Context) error {
 	var recordedAt int64
-	err := w.conn.QueryRowContext(ctx, `SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1`).
-		Scan(&w.head, &recordedAt)
+	err := scanOne(w.conn.QueryRowContext(ctx, `SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1`), &w.head, &recordedAt)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -250,7 +249,7 @@ func (w *writer) stream(ctx context.Context, name string) (stream, error) {
 		return s, nil
 	}
 	var s stream
-	err := w.findStream.QueryRowContext(ctx, name).Scan(&s.id, &s.length)
+	err := scanOne(w.findStream.QueryRowContext(ctx, name), &s.id, &s.length)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return stream{}, nil
@@ -271,7 +270,7 @@ func (w *writer) find(ctx context.Context, id uuid.UUID) (admission.Place, bool,
 		position   uint64
 		recordedAt int64
 	)
-	err := w.findEvent.QueryRowContext(ctx, id[:]).Scan(&p.Stream, &p.Revision, &position, &recordedAt)
+	err := scanOne(w.findEvent.QueryRowContext(ctx, id[:]), &p.Stream, &p.Revision, &position, &recordedAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return admission.Place{}, false, nil
 	}
