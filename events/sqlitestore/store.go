@@ -105,7 +105,7 @@ func (s *Store) openForWriting(ctx context.Context, dir string, clock func() tim
 	if s.writer, err = newWriter(ctx, s.path, clock, &s.bell); err != nil {
 		return err
 	}
-	if s.reader, err = newReader(s.path, func(context.Context) (events.Position, error) { return s.bell.Head(), nil }); err != nil {
+	if s.reader, err = newReader(ctx, s.path, func(context.Context) (events.Position, error) { return s.bell.Head(), nil }); err != nil {
 		return errors.Join(err, s.writer.close())
 	}
 	s.closing = func() {}
@@ -137,7 +137,7 @@ func (s *Store) openReadOnly(ctx context.Context) (err error) {
 	if info.Size() == 0 {
 		return damaged("%s is empty", logFile)
 	}
-	if s.reader, err = newReader(s.path, nil); err != nil {
+	if s.reader, err = newReader(ctx, s.path, nil); err != nil {
 		return err
 	}
 	watcher, err := newWatcher(ctx, s.reader, &s.bell)

@@ -26,6 +26,7 @@ type writer struct {
 	queue *queue
 	bell  *wake.Bell
 
+	prepared
 	insertEvent, insertStream, findStream, findEvent *sql.Stmt
 
 	head       uint64    // position of the last event, 0 when there is none
@@ -72,27 +73,24 @@ func newWriter(ctx context.Context, path string, clock func() time.Time, bell *w
 	if w.conn, err = w.db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	for _, s := range []struct {
-		stmt **sql.Stmt
-		text string
-	}{
-		{&w.insertEvent, insertEventSQL},
-		{&w.insertStream, insertStreamSQL},
-		{&w.findStream, `SELECT id, (SELECT coalesce(max(revision) + 1, 0) FROM events WHERE stream = streams.id) FROM streams WHERE name = ?`},
-		{&w.findEvent, `SELECT s.name, e.revision, e.position, e.recorded_at FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`},
-	} {
-		if *s.stmt, err = w.conn.PrepareContext(ctx, s.text); err != nil {
-			return nil, err
-		}
+	w.prepared.on = w.conn
+	w.insertEvent = w.prepare(ctx, insertEventSQL)
+	w.insertStream = w.prepare(ctx, insertStreamSQL)
+	w.findStream = w.prepare(ctx, `SELECT id, (SELECT coalesce(max(revision) + 1, 0) FROM events WHERE stream = streams.id)
+		FROM streams WHERE name = ?`)
+	w.findEvent = w.prepare(ctx, `SELECT s.name, e.revision, e.position, e.recorded_at
+		FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`)
+	if w.prepared.err != nil {
+		return nil, w.prepared.err
 	}
 	return w, w.refresh(ctx)
 }
 
 // close frees the connection. Closing the last one moves the journal into log.db.
 func (w *writer) close() error {
-	var err error
+	err := w.prepared.close()
 	if w.conn != nil {
-		err = w.conn.Close()
+		err = errors.Join(err, w.conn.Close())
 	}
 	return errors.Join(err, w.db.Close())
 }
@@ -100,8 +98,7 @@ func (w *writer) close() error {
 // refresh forgets what the writer remembers and reads the end of the log.
 func (w *writer) refresh(ctx context.Context) error {
 	var recordedAt int64
-	err := w.conn.QueryRowContext(ctx, `SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1`).
-		Scan(&w.head, &recordedAt)
+	err := scanOne(w.conn.QueryRowContext(ctx, `SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1`), &w.head, &recordedAt)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -252,7 +249,7 @@ func (w *writer) stream(ctx context.Context, name string) (stream, error) {
 		return s, nil
 	}
 	var s stream
-	err := w.findStream.QueryRowContext(ctx, name).Scan(&s.id, &s.length)
+	err := scanOne(w.findStream.QueryRowContext(ctx, name), &s.id, &s.length)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return stream{}, nil
@@ -273,7 +270,7 @@ func (w *writer) find(ctx context.Context, id uuid.UUID) (admission.Place, bool,
 		position   uint64
 		recordedAt int64
 	)
-	err := w.findEvent.QueryRowContext(ctx, id[:]).Scan(&p.Stream, &p.Revision, &position, &recordedAt)
+	err := scanOne(w.findEvent.QueryRowContext(ctx, id[:]), &p.Stream, &p.Revision, &position, &recordedAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return admission.Place{}, false, nil
 	}
