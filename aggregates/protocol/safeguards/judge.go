@@ -19,22 +19,18 @@ import (
 // Judge is the fold of one case's stream by which the safeguards are judged. It keeps the events that it is given
 // and never changes them. It is not safe for concurrent use.
 type Judge struct {
-	calendars Calendars
-	matrices  func(events.Jurisdiction) *NeedToKnow
+	book     *protocol.Book
+	matrices func(events.Jurisdiction) *NeedToKnow
 
 	number       string // of the case: that of the first event
 	jurisdiction events.Jurisdiction
+	calendar     *calendar.Calendar // that the case keeps
 	entries      history.History
 	byID         map[uuid.UUID]*entry
 	byKind       map[reflect.Type][]*entry // in order of occurrence
 	sharing      []*entry                  // those that share, in order of occurrence
 	delayed      []*entry                  // those that may be late: recorded days after they occurred
 	last         time.Time                 // RecordedAt of the last event
-}
-
-// Calendars gives the working-day calendar of a case.
-type Calendars interface {
-	Calendar(j events.Jurisdiction, opened *events.CaseOpened) *calendar.Calendar
 }
 
 // Option changes how a Judge judges.
@@ -46,8 +42,8 @@ func Under(matrices func(events.Jurisdiction) *NeedToKnow) Option {
 }
 
 // NewJudge returns a judge of one case that knows nothing yet; the book says which calendar the case keeps.
-func NewJudge(book Calendars, options ...Option) *Judge {
-	j := &Judge{calendars: book}
+func NewJudge(book *protocol.Book, options ...Option) *Judge {
+	j := &Judge{book: book}
 	for _, o := range options {
 		o(j)
 	}
@@ -85,11 +81,11 @@ func (j *Judge) Evolve(e *events.Event) {
 	if k, ok := events.KindOf(e.Type); !ok || k.Family != events.CaseFamily {
 		return
 	}
-	if j.byID == nil {
-		j.number, j.jurisdiction = e.Case, e.Jurisdiction
-		j.byID, j.byKind = make(map[uuid.UUID]*entry), make(map[reflect.Type][]*entry)
+	if j.byID == nil && !j.begin(e) {
+		return
 	}
-	n := &entry{Entry: j.entries.Evolve(e)[0], moment: moment{at: e.OccurredAt, seq: j.entries.Len()}}
+	changed := j.entries.Evolve(e)
+	n := &entry{Entry: changed[0], moment: moment{at: e.OccurredAt, seq: j.entries.Len()}}
 	j.byID[e.ID] = n
 	kind := reflect.TypeOf(e.Data)
 	j.byKind[kind] = insert(j.byKind[kind], n)
@@ -100,6 +96,38 @@ func (j *Judge) Evolve(e *events.Event) {
 		j.delayed = insert(j.delayed, n)
 	}
 	j.last = e.RecordedAt
+	for _, c := range changed {
+		if opened, ok := c.Now.(*events.CaseOpened); ok && c.Stands() {
+			j.keepCalendar(c.Event, opened)
+		}
+	}
+}
+
+// begin takes the case's number from its first event; false if that is not a case number.
+func (j *Judge) begin(e *events.Event) bool {
+	code, err := events.ParseCase(e.Case)
+	if err != nil {
+		return false
+	}
+	kept, err := calendar.For(string(code), "")
+	if err != nil {
+		return false
+	}
+	j.number, j.jurisdiction, j.calendar = e.Case, code, kept
+	j.byID, j.byKind = make(map[uuid.UUID]*entry), make(map[reflect.Type][]*entry)
+	return true
+}
+
+// keepCalendar asks the book for the calendar of a case opened by that institution: within one jurisdiction it
+// may depend on the subdivision, and on days decreed since.
+func (j *Judge) keepCalendar(e *events.Event, opened *events.CaseOpened) {
+	asCorrected := *e
+	asCorrected.Data = opened
+	t := protocol.NewTracker(j.book)
+	t.Evolve(&asCorrected)
+	if c := t.Calendar(); c != nil {
+		j.calendar = c
+	}
 }
 
 func insert(list []*entry, n *entry) []*entry {
@@ -143,7 +171,6 @@ type Evidence struct {
 type record struct {
 	*Judge
 	now      time.Time
-	calendar *calendar.Calendar
 	evidence Evidence
 	acts     []act // every act of sharing that stands, in order of occurrence
 }
@@ -163,7 +190,7 @@ func (j *Judge) Verdicts(now time.Time, ev Evidence) []Verdict {
 }
 
 func (j *Judge) knownAt(now time.Time, ev Evidence) *record {
-	r := &record{Judge: j.asOf(now), now: now, calendar: j.calendarOfCase(), evidence: ev}
+	r := &record{Judge: j.asOf(now), now: now, evidence: ev}
 	for _, n := range r.sharing {
 		if a, ok := r.actOf(n); ok {
 			r.acts = append(r.acts, a)
@@ -177,18 +204,14 @@ func (j *Judge) asOf(now time.Time) *Judge {
 	if !j.last.After(now) {
 		return j
 	}
-	then := &Judge{calendars: j.calendars, matrices: j.matrices, number: j.number, jurisdiction: j.jurisdiction}
+	then := &Judge{book: j.book, matrices: j.matrices}
 	for _, e := range j.entries.Entries() {
 		if !e.RecordedAt.After(now) {
 			then.Evolve(e.Event)
 		}
 	}
+	then.number, then.jurisdiction = j.number, j.jurisdiction
 	return then
-}
-
-func (j *Judge) calendarOfCase() *calendar.Calendar {
-	_, opened := first[events.CaseOpened](j)
-	return j.calendars.Calendar(j.jurisdiction, opened)
 }
 
 func (j *Judge) matrix() *NeedToKnow {
@@ -201,7 +224,7 @@ func (j *Judge) matrix() *NeedToKnow {
 }
 
 // day is the local date of an instant.
-func (r *record) day(t time.Time) events.Date { return events.DateIn(t, r.calendar.Zone()) }
+func (j *Judge) day(t time.Time) events.Date { return events.DateIn(t, j.calendar.Zone()) }
 
 // shown orders ids by occurrence, each once, and leaves out annulled entries. Events of other streams come last.
 func (r *record) shown(ids []uuid.UUID) []uuid.UUID {

@@ -36,7 +36,7 @@ func (j *Judge) consentOf(a *act) consent {
 		c.withdrawn = c.withdrawn || (d.Consent == a.Disclosure.Consent && n.before(a.moment))
 	}
 	if c.given != nil && c.given.Expires != 0 {
-		c.expired = events.DateIn(a.at, j.calendarOfCase().Zone()) > c.given.Expires // to the end of that day
+		c.expired = j.day(a.at) > c.given.Expires // to the end of that day
 	}
 	return c
 }
