@@ -9,6 +9,8 @@
 package casefile
 
 import (
+	"slices"
+
 	"github.com/google/uuid"
 
 	"traga.internal/aggregates/history"
@@ -57,7 +59,7 @@ func (s *State) Evolve(e *events.Event) {
 	}
 	switch e.Data.(type) {
 	case *events.CaseOpened, *events.CaseClosed, *events.CaseReopened, *events.TreatmentPlanAdopted, *events.PreReleasePlanningOpened,
-		*events.PersonReleased, *events.PostPenalPlanAdopted, *events.PrisonTransferred:
+		*events.PersonReleased, *events.PostPenalPlanAdopted, *events.PrisonTransferred, *events.LegalHoldPlaced, *events.LegalHoldLifted:
 		s.marks[e.Type] = append(s.marks[e.Type], entry)
 	}
 }
@@ -129,6 +131,16 @@ func (s *State) latest(eventType string) *history.Entry {
 		}
 	}
 	return last
+}
+
+// underHold reports whether a legal hold stands that was not lifted.
+func (s *State) underHold() bool {
+	return slices.ContainsFunc(s.marks["LegalHoldPlaced"], func(placed *history.Entry) bool {
+		id := placed.Now.(*events.LegalHoldPlaced).Hold
+		return placed.Stands() && !slices.ContainsFunc(s.marks["LegalHoldLifted"], func(lifted *history.Entry) bool {
+			return lifted.Stands() && lifted.Now.(*events.LegalHoldLifted).Hold == id
+		})
+	})
 }
 
 // closing is the closing that the case stands under, nil while it is open.

@@ -31,6 +31,9 @@ func Decide(s *State, e *events.Event, now time.Time) ([]*events.Event, error) {
 		s.unused(&v, e)
 		s.refer(&v, e)
 		s.caused(&v, e)
+		if _, ok := e.Data.(*events.ErasureRequested); ok && !e.Reported(now) && s.underHold() {
+			v.clash("data.erasure", "a legal hold forbids erasure while it stands", nil)
+		}
 	}
 	if r := v.refusal(); r != nil {
 		return nil, r

@@ -31,17 +31,18 @@ type Refusal struct {
 	Field string `json:"field,omitempty"`
 	// Message is one plain sentence.
 	Message string `json:"message"`
-	// Findings has one or more for each safeguard in Because; empty for other reasons.
+	// Findings has one for each safeguard in Because; empty for other reasons.
 	Findings []Finding `json:"findings,omitempty"`
 	// Err is what lies beneath, such as an *events.FieldError; it may be nil.
 	Err error `json:"-"`
 }
 
-// Finding is one way in which an act would break a safeguard.
+// Finding is how an act would break a safeguard.
 type Finding struct {
-	Safeguard   string          `json:"safeguard"`
-	Category    events.Category `json:"category,omitempty"` // the category concerned, where it is about one
-	Explanation string          `json:"explanation"`        // one plain sentence
+	Safeguard   string            `json:"safeguard"`
+	Title       string            `json:"title"`
+	Explanation string            `json:"explanation"` // one plain sentence
+	Categories  []events.Category `json:"categories"`  // those that may not be shared like that; empty when it is not about categories
 }
 
 func (r *Refusal) Error() string {
@@ -55,7 +56,7 @@ func (r *Refusal) Error() string {
 // Unwrap gives what lies beneath.
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// Is reports whether the reason is among those of the refusal.
+// Is makes errors.Is(err, ErrRefused) true.
 func (r *Refusal) Is(target error) bool { return target == ErrRefused }
 
 // ErrRefused is matched by every *Refusal.
@@ -87,7 +88,7 @@ func Unlawful(findings []Finding) *Refusal {
 		words = append(words, f.Safeguard+": "+f.Explanation)
 	}
 	slices.Sort(r.Because)
-	r.Message = strings.Join(words, "; ")
+	r.Message = strings.Join(words, " ")
 	return r
 }
 
