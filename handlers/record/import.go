@@ -240,7 +240,7 @@ func (m *importer) decideOn(ctx context.Context, number int, text []byte) error 
 		return err
 	}
 	for _, e := range decided {
-		p, err := events.Encode(e)
+		p, err := encode(e)
 		if err != nil {
 			return err
 		}
@@ -378,7 +378,7 @@ func fitting(lines []line) int {
 	size := 0
 	for i, l := range lines {
 		size += len(l.proposed.Type) + len(l.proposed.Metadata) + len(l.proposed.Data)
-		if i > 0 && (i == most || size > MaxAction) {
+		if i > 0 && (i == most || size > events.MaxAppend) {
 			return i
 		}
 	}

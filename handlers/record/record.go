@@ -17,24 +17,30 @@ import (
 
 	"traga.internal/aggregates/casefile"
 	"traga.internal/aggregates/protocol"
+	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
 )
 
-// Judge is the fold of one case that says which safeguards an act done now would break.
+// Judge is the fold of one case that says which safeguards an act done now would break: a *safeguards.Judge.
 type Judge interface {
 	// Evolve adds the case's next event.
 	Evolve(e *events.Event)
 	// WouldBreak judges an event that is not recorded yet. It changes nothing.
-	WouldBreak(e *events.Event) []casefile.Finding
+	WouldBreak(e *events.Event) []safeguards.Finding
 }
 
-// Duties is the fold of one case that knows its obligations.
+// Duties is the fold of one case that knows its obligations: a *protocol.Tracker.
 type Duties interface {
 	// Evolve adds the case's next event.
 	Evolve(e *events.Event)
 	// Obligations are all so far.
 	Obligations() []protocol.Obligation
 }
+
+var (
+	_ Judge  = (*safeguards.Judge)(nil)
+	_ Duties = (*protocol.Tracker)(nil)
+)
 
 // Observer is told what the write path did, for metrics. Its methods are called from many goroutines.
 type Observer interface {
@@ -72,9 +78,13 @@ func WithDuties(duties func() Duties) Option { return func(r *Recorder) { r.duti
 // WithMemory sets how many cases are kept folded in memory; the default is 1000.
 func WithMemory(cases int) Option { return func(r *Recorder) { r.folds.limit = max(1, cases) } }
 
-// New makes the write path to a store. judge makes the fold that judges one case: it is called once for each case
-// that comes into use.
-func New(store events.Store, judge func() Judge, options ...Option) *Recorder {
+// WithJudge sets what makes the fold that judges one case, such as one under a jurisdiction's own need-to-know
+// matrix. It is called once for each case that comes into use.
+func WithJudge(judge func() Judge) Option { return func(r *Recorder) { r.judge = judge } }
+
+// New makes the write path to a store. The book says which calendar each case keeps.
+func New(store events.Store, book *protocol.Book, options ...Option) *Recorder {
+	judge := func() Judge { return safeguards.NewJudge(book) }
 	r := &Recorder{store: store, judge: judge, clock: time.Now, observer: deaf{}, folds: newFolds(1000)}
 	for _, o := range options {
 		o(r)
@@ -290,7 +300,10 @@ func (r *Recorder) decide(f *fold, a *Action, k *events.Kind, id uuid.UUID, now 
 	if err := r.knowsDuty(f, e); err != nil {
 		return nil, nil, err
 	}
-	findings := f.judge.WouldBreak(e)
+	var findings []casefile.Finding
+	for _, f := range f.judge.WouldBreak(e) {
+		findings = append(findings, casefile.Finding(f))
+	}
 	if len(findings) > 0 && !e.Reported(now) {
 		return nil, findings, casefile.Unlawful(findings)
 	}
@@ -329,7 +342,7 @@ func (r *Recorder) append(ctx context.Context, f *fold, decided []*events.Event)
 	proposed := make([]events.Proposed, len(decided))
 	for i, e := range decided {
 		var err error
-		if proposed[i], err = events.Encode(e); err != nil {
+		if proposed[i], err = encode(e); err != nil {
 			return Receipt{}, err
 		}
 	}
@@ -364,6 +377,15 @@ func (r *Recorder) append(ctx context.Context, f *fold, decided []*events.Event)
 	return receiptOf(last.Event, at.Repeated), nil
 }
 
+// encode makes the stored form, and refuses what no store takes for its size.
+func encode(e *events.Event) (events.Proposed, error) {
+	p, err := events.Encode(e)
+	if err == nil && len(p.Type)+len(p.Metadata)+len(p.Data) > events.MaxAppend {
+		err = casefile.Malformed(&events.FieldError{Expected: fmt.Sprintf("an action of at most %d bytes with its envelope", events.MaxAppend), Got: "a larger one"})
+	}
+	return p, err
+}
+
 // expected is the stream as the fold knows it.
 func (f *fold) expected() events.Expected {
 	if f.next == 0 {
@@ -379,7 +401,7 @@ func (r *Recorder) appendBlind(ctx context.Context, a *Action, k *events.Kind, i
 	if _, err := casefile.DecideElsewhere(nil, e, now); err != nil {
 		return Receipt{}, err
 	}
-	p, err := events.Encode(e)
+	p, err := encode(e)
 	if err != nil {
 		return Receipt{}, err
 	}
