@@ -15,6 +15,9 @@ import (
 // readLimit is how many events are asked of the log at once; a store may give fewer.
 const readLimit = 1024
 
+// projected are the streams that projections read.
+var projected = events.Filter{StreamPrefixes: []string{casePrefix, protocolPrefix, directoryPrefix}}
+
 // group is the projections that stand at the same position and go on together: each event is read, decoded and
 // folded once for all of them. It belongs to one goroutine at a time.
 type group struct {
@@ -119,7 +122,7 @@ var errNoneLeft = errors.New("no projection of the group goes on")
 
 // read reads and decodes pages until the log's head.
 func (g *group) read(ctx context.Context, upTo events.Position, out chan<- *page) error {
-	filter := events.Filter{StreamPrefixes: []string{casePrefix, protocolPrefix}}
+	filter := projected
 	for after, more := g.at, true; more; {
 		p := &page{to: after, events: make([]*events.Event, 0, min(g.limit, readLimit))}
 		for len(p.events) < g.limit && p.err == nil {

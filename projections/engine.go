@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 )
 
@@ -22,7 +23,7 @@ import (
 type Engine struct {
 	dir   string
 	store events.Store
-	book  Book
+	book  *protocol.Book
 	set   []Projection
 	o     options
 	lock  *flock.Flock // nil when read-only
@@ -73,7 +74,9 @@ func WithMemory(n int) Option { return func(o *options) { o.memory = max(1, n) }
 // time: Open fails with ErrLocked while there is another, and then Open with ReadOnly works beside it. A file
 // that is missing, damaged or of another format is made anew; a projection of another version is built anew
 // beside the old one. Nothing is read from the log before CatchUp or Run.
-func Open(ctx context.Context, dir string, store events.Store, book Book, set []Projection, opts ...Option) (*Engine, error) {
+//
+// book holds the rules as shipped; the engine adds what the log says was published and decreed.
+func Open(ctx context.Context, dir string, store events.Store, book *protocol.Book, set []Projection, opts ...Option) (*Engine, error) {
 	o := options{log: slog.New(slog.DiscardHandler), page: 16384, memory: 1_000_000, shards: min(4, runtime.NumCPU()),
 		poll: 20 * time.Millisecond, retry: time.Second}
 	for _, opt := range opts {
@@ -107,7 +110,7 @@ func Open(ctx context.Context, dir string, store events.Store, book Book, set []
 
 // Latest opens the projections for a command that only asks: up to date with the log as it is now. It becomes
 // the owner and catches up; where another process is the owner, it waits until that one has.
-func Latest(ctx context.Context, dir string, store events.Store, book Book, set []Projection, progress func(Progress), opts ...Option) (*Engine, error) {
+func Latest(ctx context.Context, dir string, store events.Store, book *protocol.Book, set []Projection, progress func(Progress), opts ...Option) (*Engine, error) {
 	e, err := Open(ctx, dir, store, book, set, opts...)
 	if errors.Is(err, ErrLocked) {
 		if e, err = Open(ctx, dir, store, book, set, append(slices.Clone(opts), ReadOnly())...); err != nil {
@@ -240,7 +243,7 @@ func (e *Engine) byName(name string) (Projection, bool) {
 func (e *Engine) Store() events.Store { return e.store }
 
 // BookAt is the rules and the calendars as known then: the shipped ones and what was published and decreed.
-func (e *Engine) BookAt(ctx context.Context, asOf events.AsOf) (Book, error) {
+func (e *Engine) BookAt(ctx context.Context, asOf events.AsOf) (*protocol.Book, error) {
 	return bookAt(ctx, e.store, e.book, asOf)
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"traga.internal/aggregates/history"
 	"traga.internal/aggregates/protocol"
@@ -16,16 +15,26 @@ import (
 
 // Streams that the projections read.
 const (
-	casePrefix     = "case-"
-	protocolPrefix = "protocol-"
+	casePrefix      = "case-"
+	protocolPrefix  = "protocol-"
+	directoryPrefix = "directory-"
 )
+
+// concernsRules reports whether an event can change which rules or which calendar apply.
+func concernsRules(e *events.Event) bool {
+	switch e.Data.(type) {
+	case *events.ProtocolPublished, *events.NonWorkingDayDecreed, *events.InstitutionRegistered:
+		return true
+	}
+	return false
+}
 
 // folder folds the cases of a group of projections, once for all of them. It keeps cases in memory up to a
 // number of events; one that was dropped is folded again from its stream when its next event comes. It holds no
 // more than the log does, so throwing a folder away is always right.
 type folder struct {
 	store events.Store
-	book  Book
+	book  *protocol.Book
 	// shards fold different cases at the same time.
 	shards []*shard
 	// cases are the streams of all cases so far by jurisdiction, in the order of their first events; nil until
@@ -48,7 +57,7 @@ type folded struct {
 	c      *Case
 }
 
-func newFolder(store events.Store, book Book, at events.Position, shards, budget int) *folder {
+func newFolder(store events.Store, book *protocol.Book, at events.Position, shards, budget int) *folder {
 	f := &folder{store: store, book: book, at: at}
 	for range shards {
 		f.shards = append(f.shards, &shard{folder: f, byName: make(map[string]*list.Element), budget: max(1, budget/shards)})
@@ -75,21 +84,23 @@ func (f *folder) prepare(ctx context.Context) error {
 }
 
 // bookAt applies what was published and decreed, as known at asOf, to the shipped book: in the order of the log.
-func bookAt(ctx context.Context, store events.Store, book Book, asOf events.AsOf) (Book, error) {
+func bookAt(ctx context.Context, store events.Store, book *protocol.Book, asOf events.AsOf) (*protocol.Book, error) {
 	var all []*events.Event
 	for _, j := range events.Jurisdictions() {
-		for r, err := range store.ReadStream(ctx, events.ProtocolStream(j), 0) {
-			if err != nil {
-				return nil, &troubleError{fmt.Errorf("read the protocol of %s: %w", j, err)}
+		for _, stream := range []string{events.ProtocolStream(j), events.DirectoryStream(j)} {
+			for r, err := range store.ReadStream(ctx, stream, 0) {
+				if err != nil {
+					return nil, &troubleError{fmt.Errorf("read the rules of %s: %w", j, err)}
+				}
+				if !asOf.Includes(r.RecordedAt, r.Position) {
+					break
+				}
+				e, err := events.Decode(&r)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, e)
 			}
-			if !asOf.Includes(r.RecordedAt, r.Position) {
-				break
-			}
-			e, err := events.Decode(&r)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, e)
 		}
 	}
 	slices.SortFunc(all, func(a, b *events.Event) int { return a.Position.Compare(b.Position) })
@@ -118,7 +129,7 @@ func (f *folder) page(ctx context.Context, page []*events.Event, collect func(sh
 	}
 	for len(page) > 0 {
 		// Events of the rules change every case: what lies before them is folded first.
-		n := slices.IndexFunc(page, func(e *events.Event) bool { return e.Case == "" && strings.HasPrefix(e.Stream, protocolPrefix) })
+		n := slices.IndexFunc(page, concernsRules)
 		if n < 0 {
 			n = len(page)
 		}
@@ -190,16 +201,29 @@ func (s *shard) step(ctx context.Context, e *events.Event, collect func(*Step)) 
 	return nil
 }
 
-func newCase(first *events.Event, book Book) *Case {
+func newCase(first *events.Event, book *protocol.Book) *Case {
 	return &Case{ID: int64(first.Position.Commit), Number: first.Case, Jurisdiction: first.Jurisdiction,
-		History: new(history.History), Tracker: book.NewTracker()}
+		History: new(history.History), Tracker: protocol.NewTracker(book)}
 }
 
 func (c *Case) evolve(e *events.Event) []*history.Entry {
 	entries := c.History.Evolve(e)
 	c.Tracker.Evolve(e)
 	c.Last = e
+	if isLandmark(e) {
+		c.Landmarks = append(c.Landmarks, entries[0])
+	}
 	return entries
+}
+
+// isLandmark reports whether an event is one of the few that say where a case stands.
+func isLandmark(e *events.Event) bool {
+	switch e.Data.(type) {
+	case *events.CaseOpened, *events.SpecificGroupRecorded, *events.TreatmentPlanAdopted, *events.PreReleasePlanningOpened,
+		*events.PersonReleased, *events.PostPenalPlanAdopted, *events.CaseClosed, *events.CaseReopened:
+		return true
+	}
+	return false
 }
 
 func (s *shard) keep(stream string, c *Case) {
@@ -243,7 +267,7 @@ func (s *shard) load(ctx context.Context, stream string, revision uint64) (*Case
 }
 
 // refold folds a stream's events from the first on, as long as they are wanted.
-func (f *folder) refold(ctx context.Context, stream string, book Book, want func(*events.Recorded) bool) (*Case, error) {
+func (f *folder) refold(ctx context.Context, stream string, book *protocol.Book, want func(*events.Recorded) bool) (*Case, error) {
 	var c *Case
 	for r, err := range f.store.ReadStream(ctx, stream, 0) {
 		if err != nil {
@@ -272,6 +296,9 @@ func (f *folder) newRules(ctx context.Context, e *events.Event, collect func(sha
 	if err != nil {
 		return fmt.Errorf("apply event %s to the rules: %w", e.ID, err)
 	}
+	if book == f.book {
+		return nil // it says nothing new
+	}
 	streams, err := f.casesOf(ctx, e)
 	if err != nil {
 		return err
@@ -283,7 +310,8 @@ func (f *folder) newRules(ctx context.Context, e *events.Event, collect func(sha
 		var old, next *Case
 		if el, ok := s.byName[stream]; ok {
 			old = el.Value.(*folded).c
-			next = &Case{ID: old.ID, Number: old.Number, Jurisdiction: old.Jurisdiction, History: old.History, Tracker: book.NewTracker(), Last: old.Last}
+			next = &Case{ID: old.ID, Number: old.Number, Jurisdiction: old.Jurisdiction, History: old.History, Tracker: protocol.NewTracker(book),
+				Landmarks: old.Landmarks, Last: old.Last}
 			for _, entry := range old.History.Entries() {
 				next.Tracker.Evolve(entry.Event)
 			}

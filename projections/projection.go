@@ -30,6 +30,8 @@ type Table struct {
 	Name string
 	// Columns is what stands between the parentheses of CREATE TABLE; Options what follows them, "STRICT" if empty.
 	Columns, Options string
+	// Triggers are CREATE TRIGGER statements; the name of each must hold a {name} too, so that it is the generation's.
+	Triggers []string
 	// Indexes are made when a generation has been filled, so that filling it is fast.
 	Indexes []Index
 }
@@ -73,7 +75,11 @@ type Case struct {
 	Number       string
 	Jurisdiction events.Jurisdiction
 	History      *history.History
-	Tracker      Tracker
+	Tracker      *protocol.Tracker
+	// Landmarks are the entries that say where the case stands, in the order of recording: CaseOpened,
+	// SpecificGroupRecorded, TreatmentPlanAdopted, PreReleasePlanningOpened, PersonReleased, PostPenalPlanAdopted,
+	// CaseClosed and CaseReopened.
+	Landmarks []*history.Entry
 	// Last is the case's latest event.
 	Last *events.Event
 }

@@ -257,7 +257,7 @@ func (e *Engine) search(ctx context.Context, run *errgroup.Group, l lost) error 
 
 // next is the first event after a position that projections read.
 func (e *Engine) next(ctx context.Context, after events.Position) (*events.Recorded, error) {
-	filter := events.Filter{StreamPrefixes: []string{casePrefix, protocolPrefix}}
+	filter := projected
 	for {
 		page, err := e.store.ReadAll(ctx, after, 1, filter)
 		switch {
