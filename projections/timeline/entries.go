@@ -115,8 +115,8 @@ func about(data any) (categories []events.Category, consent, override events.ID)
 }
 
 func (c *Case) late(e *events.Event) bool {
-	if e.RecordedAt.Sub(e.OccurredAt) < lateAfter*24*time.Hour {
-		return false // it takes more than so many working days
+	if e.RecordedAt.Sub(e.OccurredAt) < lateAfter*23*time.Hour {
+		return false // not so many days, even if one of them is the short one of the year
 	}
 	days := c.calendar()
 	if days == nil {

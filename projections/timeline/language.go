@@ -53,13 +53,9 @@ var languageTags = [...]string{"en"}
 var catalogues = sync.OnceValue(func() map[string]*language {
 	all := map[string]*language{}
 	for _, tag := range languageTags {
-		b, err := messageFiles.ReadFile("messages/" + tag + ".json")
-		l := &language{}
-		if err == nil {
-			err = json.Unmarshal(b, l)
-		}
-		if err != nil { // the program was built wrong; a test reads every catalogue
-			panic(fmt.Sprintf("timeline: the messages in %s: %v", tag, err))
+		l, err := readCatalogue(tag)
+		if err != nil { // a test reads every catalogue; without one, English and the bare names remain
+			l = &language{Language: tag, Name: tag}
 		}
 		if l.Language != "en" {
 			l.english = all["en"]
@@ -68,6 +64,18 @@ var catalogues = sync.OnceValue(func() map[string]*language {
 	}
 	return all
 })
+
+func readCatalogue(tag string) (*language, error) {
+	b, err := messageFiles.ReadFile("messages/" + tag + ".json")
+	if err != nil {
+		return nil, err
+	}
+	l := &language{}
+	if err := json.Unmarshal(b, l); err != nil {
+		return nil, fmt.Errorf("the messages in %s: %w", tag, err)
+	}
+	return l, nil
+}
 
 // languageFor finds the catalogue for a tag such as "mk", "sr-Latn" or "sq-XK"; English when there is none.
 func languageFor(tag string) *language {

@@ -24,7 +24,7 @@ func Sentence(lang string, e *events.Event, of *history.History) string {
 	f.read(e)
 	s := l.sentence(e.Type, f.values)
 	first, n := utf8.DecodeRuneInString(s)
-	if !strings.HasPrefix(s, string(e.Actor.Institution)) { // an id is written as it is
+	if i := string(e.Actor.Institution); i == "" || !strings.HasPrefix(s, i) { // an id is written as it is
 		s = string(unicode.ToUpper(first)) + s[n:]
 	}
 	return s
