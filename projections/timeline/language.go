@@ -47,7 +47,7 @@ func Languages() []LanguageName {
 	return all
 }
 
-var languageTags = [...]string{"en"}
+var languageTags = [...]string{"en", "mk", "sq", "sr-Cyrl", "sr-Latn", "bs"}
 
 // catalogues reads the message catalogues that are built into the program, once.
 var catalogues = sync.OnceValue(func() map[string]*language {

@@ -21,6 +21,7 @@ import (
 
 	"traga.internal/aggregates/calendar"
 	"traga.internal/aggregates/history"
+	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 )
 
@@ -41,26 +42,27 @@ type Case struct {
 	asOf         events.AsOf // with which the other streams of the case are read
 	clock        time.Time
 	log          Log
-	rules        Rules
+	book         *protocol.Book
 	recorded     []events.Recorded
 	history      history.History
 	simulated    bool
 
-	folded Tracker // nil until obligations are asked for
+	folded *protocol.Tracker // nil until obligations are asked for
 	days   *calendar.Calendar
 	shared []*sharing // nil until shares or knowledge are asked for
 	called map[events.ID][]*sharing
 }
 
-// Read reads the case as known at asOf; now is the clock for a read of what is known now. It fails with an error
+// Read reads the case as known at asOf; now is the clock for a read of what is known now. book holds the rules and
+// the calendars, with what was published and decreed so far; what it did not know at asOf is left out. It fails with an error
 // that matches ErrNoSuchCase while nothing of the case had been recorded, with a *events.FieldError for a number
 // that is no case number, and with the store's own errors: a fault of the store is never a short history.
-func Read(ctx context.Context, log Log, rules Rules, number string, asOf events.AsOf, now time.Time) (*Case, error) {
+func Read(ctx context.Context, log Log, book *protocol.Book, number string, asOf events.AsOf, now time.Time) (*Case, error) {
 	jurisdiction, err := events.ParseCase(number)
 	if err != nil {
 		return nil, err
 	}
-	c := &Case{number: number, jurisdiction: jurisdiction, asOf: asOf, log: log, rules: rules}
+	c := &Case{number: number, jurisdiction: jurisdiction, asOf: asOf, log: log, book: book.AsKnown(asOf)}
 	decoded, err := readStream(ctx, log, events.CaseStream(number), asOf, &c.recorded)
 	if err != nil {
 		return nil, fmt.Errorf("read the case: %w", err)
@@ -155,9 +157,9 @@ func (c *Case) last() *events.Event {
 }
 
 // tracker is the case folded by the protocol.
-func (c *Case) tracker() Tracker {
+func (c *Case) tracker() *protocol.Tracker {
 	if c.folded == nil {
-		c.folded = c.rules.Track()
+		c.folded = protocol.NewTracker(c.book)
 		for _, entry := range c.history.Entries() {
 			c.folded.Evolve(entry.Event)
 		}
@@ -170,7 +172,7 @@ func (c *Case) calendar() *calendar.Calendar {
 	if c.days == nil {
 		t := c.folded
 		if t == nil {
-			t = c.rules.Track()
+			t = protocol.NewTracker(c.book)
 			t.Evolve(c.history.Entries()[0].Event)
 		}
 		c.days = t.Calendar()
