@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
 )
 
@@ -51,10 +52,10 @@ type Arrow struct {
 
 // Lanes makes the picture of a case. verdicts are those of Safeguards at the same instant; without them no arrow
 // is shown as failing.
-func (c *Case) Lanes(verdicts []Verdict) Picture {
+func (c *Case) Lanes(verdicts []safeguards.Verdict) Picture {
 	failing := map[uuid.UUID][]string{}
 	for _, v := range verdicts {
-		if v.Verdict == "fail" {
+		if v.Verdict == safeguards.Fail {
 			for _, id := range v.Events {
 				failing[id] = append(failing[id], v.Safeguard)
 			}
