@@ -55,7 +55,7 @@ func (c *Case) carriers(from events.ID, category events.Category, through map[*s
 	}
 	seen[from] = true
 	for _, s := range c.sharingsCalled(from) {
-		if slices.Contains(s.what.Categories, category) {
+		if len(s.to) > 0 && slices.Contains(s.what.Categories, category) {
 			through[s] = true
 		}
 		c.carriers(s.what.DerivedFrom, category, through, seen)

@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +51,7 @@ var (
 
 // filled makes an event of a kind with every field set: marks where sentences may not look.
 func filled(k *events.Kind, enum int) *events.Event {
-	data := reflect.New(goTypes()[k.Type])
+	data := reflect.New(k.DataType())
 	fill(data.Elem(), k.Type, "", "", enum)
 	return &events.Event{ID: uuid.MustParse("00000000-0000-4000-8000-000000000001"), Type: k.Type, Case: "MK-2026-0001", Jurisdiction: "MK",
 		OccurredAt: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), LateReason: mark, Purpose: "pre-release-planning", LegalBasis: "execution-law",
@@ -217,16 +216,4 @@ func TestLanguageFor(t *testing.T) {
 			t.Errorf("%q: %s, expected %s", tag, l.Language, want)
 		}
 	}
-}
-
-// goTypes are the types of the catalogue's data, found by decoding an empty event of each.
-func goTypes() map[string]reflect.Type {
-	all := map[string]reflect.Type{}
-	for _, k := range events.Standard().Kinds() {
-		e, err := events.Decode(&events.Recorded{Type: k.Type, Metadata: []byte(`{"schema":` + strconv.Itoa(k.Schema) + `}`), Data: []byte(`{}`)})
-		if err == nil {
-			all[k.Type] = reflect.TypeOf(e.Data).Elem()
-		}
-	}
-	return all
 }
