@@ -1,0 +1,107 @@
+package sqlitestore
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"traga.internal/events"
+)
+
+// request is one call to Append on its way to the writer.
+type request struct {
+	ctx      context.Context
+	stream   string
+	expected events.Expected
+	proposed []events.Proposed
+	answer   chan answer // holds one, so that the writer never waits for a caller that has gone
+}
+
+type answer struct {
+	appended events.Appended
+	err      error
+}
+
+// maxGroup bounds the proposed bytes that one transaction stores, and with them the size of the journal and the
+// time that a caller waits for others.
+const maxGroup = 8 << 20
+
+// queue holds the requests that wait for the writer.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*request
+	closed  bool
+	wake    chan struct{} // holds one; full when there may be something to take
+}
+
+func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
+
+// put adds a request. What was put before close is still answered.
+func (q *queue) put(r *request) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return events.ErrClosed
+	}
+	q.waiting = append(q.waiting, r)
+	q.signal()
+	return nil
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.signal()
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
+}
+
+// take waits for requests and returns the next group of them, in the order in which they came. It returns
+// nothing once the queue is closed and empty.
+func (q *queue) take() []*request {
+	for {
+		<-q.wake
+		// Callers that were just answered are about to ask again. As long as letting them run brings more
+		// requests, a larger group is worth more than the microseconds.
+		for n := 0; n < q.length(); {
+			n = q.length()
+			runtime.Gosched()
+		}
+		if group, done := q.cut(); done || len(group) > 0 {
+			return group
+		}
+	}
+}
+
+// cut removes the next group, and says whether none will follow.
+func (q *queue) cut() (group []*request, done bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, size := 0, 0
+	for n < len(q.waiting) && size < maxGroup {
+		for _, p := range q.waiting[n].proposed {
+			size += len(p.Metadata) + len(p.Data)
+		}
+		n++
+	}
+	group, q.waiting = q.waiting[:n:n], q.waiting[n:]
+	if len(q.waiting) == 0 {
+		q.waiting = nil // the group now owns the array
+	}
+	if len(q.waiting) > 0 || q.closed {
+		q.signal()
+	}
+	return group, q.closed && n == 0
+}
