@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"traga.internal/events"
 )
 
@@ -28,9 +30,7 @@ func Decide(s *State, e *events.Event, now time.Time) ([]*events.Event, error) {
 		s.stands(&v, e, now)
 		s.unused(&v, e)
 		s.refer(&v, e)
-		if e.CausationID != [16]byte{} && s.Find(e.CausationID) == nil {
-			v.clash("causationId", "no event of this case has that id", nil)
-		}
+		s.caused(&v, e)
 	}
 	if r := v.refusal(); r != nil {
 		return nil, r
@@ -38,11 +38,22 @@ func Decide(s *State, e *events.Event, now time.Time) ([]*events.Event, error) {
 	return []*events.Event{e}, nil
 }
 
-// DecideElsewhere is Decide for the streams that are no case's: it checks the envelope and the role.
-func DecideElsewhere(e *events.Event, now time.Time) ([]*events.Event, error) {
+// caused looks at whether the event that is named as the cause was recorded earlier in the stream.
+func (s *State) caused(v *verdict, e *events.Event) {
+	if e.CausationID != uuid.Nil && s.Find(e.CausationID) == nil {
+		v.clash("causationId", "no event recorded here has that id", nil)
+	}
+}
+
+// DecideElsewhere is Decide for the streams that are no case's: it checks the envelope, the role and the cause. s
+// is the fold of that stream, nil where causes are not checked.
+func DecideElsewhere(s *State, e *events.Event, now time.Time) ([]*events.Event, error) {
 	var v verdict
 	checkEnvelope(&v, e, now)
 	sensible(&v, e, e.Reported(now))
+	if s != nil {
+		s.caused(&v, e)
+	}
 	if r := v.refusal(); r != nil {
 		return nil, r
 	}
