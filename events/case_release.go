@@ -41,6 +41,8 @@ type PostPenalPlanAdopted struct {
 	Plan         ID       `json:"plan"`
 	Goals        []string `json:"goals" protect:"family"`
 	Participated bool     `json:"participated"`
+	// Opinion says why the person did not take part (HR12); it is not in the reference catalogue.
+	Opinion string `json:"opinion,omitzero" protect:"family"`
 }
 
 // PostPenalReviewHeld is a review of that plan.

@@ -60,6 +60,8 @@ type TreatmentPlanAdopted struct {
 	Goals        []string `json:"goals" protect:"risk"`
 	Participated bool     `json:"participated"`
 	ReviewBy     Date     `json:"reviewBy,omitzero"`
+	// Opinion says why the person did not take part (HR12); it is not in the reference catalogue.
+	Opinion string `json:"opinion,omitzero" protect:"risk"`
 }
 
 // TreatmentPlanReviewed says that a treatment plan was reviewed.
@@ -68,6 +70,8 @@ type TreatmentPlanReviewed struct {
 	Outcome      string `json:"outcome" protect:"risk"`
 	Participated bool   `json:"participated"`
 	ReviewBy     Date   `json:"reviewBy,omitzero"`
+	// Opinion says why the person did not take part (HR12); it is not in the reference catalogue.
+	Opinion string `json:"opinion,omitzero" protect:"risk"`
 }
 
 // ProgrammeOutcomeRecorded says how a programme went.
