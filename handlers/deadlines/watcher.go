@@ -110,12 +110,19 @@ func (w *Watcher) Sweep(ctx context.Context, now time.Time) (recorded int, err e
 	if err != nil {
 		return 0, fmt.Errorf("find the cases with something due: %w", err)
 	}
+	if len(numbers) == 0 {
+		return 0, nil
+	}
+	book, err := w.rules(ctx)
+	if err != nil {
+		return 0, err
+	}
 	var failed []error
 	for _, number := range numbers {
 		if err := ctx.Err(); err != nil {
 			return recorded, errors.Join(append(failed, err)...)
 		}
-		n, err := w.Case(ctx, number, now)
+		n, err := w.treat(ctx, book, number, now)
 		recorded += n
 		if err != nil {
 			failed = append(failed, err)
@@ -130,9 +137,17 @@ const attempts = 100
 // Case records what is due in one case at now, and returns how many events it stored: none when everything is on
 // record. After an error the outcome is unknown, and repeating the call is safe. Errors name no case.
 func (w *Watcher) Case(ctx context.Context, number string, now time.Time) (recorded int, err error) {
+	book, err := w.rules(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return w.treat(ctx, book, number, now)
+}
+
+func (w *Watcher) treat(ctx context.Context, book *protocol.Book, number string, now time.Time) (recorded int, err error) {
 	used := map[uuid.UUID]bool{} // ids that the log holds already
 	for range attempts {
-		f, err := w.fold(ctx, number)
+		f, err := w.fold(ctx, book, number)
 		if err != nil {
 			return 0, fmt.Errorf("read a case for its deadlines: %w", err)
 		}
@@ -172,11 +187,7 @@ type fold struct {
 	threads map[uuid.UUID]uuid.UUID // the correlation of each event
 }
 
-func (w *Watcher) fold(ctx context.Context, number string) (*fold, error) {
-	book, err := w.rules(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (w *Watcher) fold(ctx context.Context, book *protocol.Book, number string) (*fold, error) {
 	f := &fold{tracker: protocol.NewTracker(book), threads: map[uuid.UUID]uuid.UUID{}}
 	for r, err := range w.store.ReadStream(ctx, events.CaseStream(number), 0) {
 		if err != nil {
