@@ -43,7 +43,7 @@ func TestFlippedBits(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	named := 0
-	for range 400 {
+	for range 200 {
 		at, bit := random.IntN(len(whole)), byte(1)<<random.IntN(8)
 		if random.IntN(4) == 0 {
 			at %= 100 // the file's header
@@ -54,7 +54,7 @@ func TestFlippedBits(t *testing.T) {
 			named++
 		}
 	}
-	t.Logf("of 400 flips %d were named, the others hit nothing that is read", named)
+	t.Logf("of 200 flips %d were named, the others hit nothing that is read", named)
 }
 
 // TestCutFiles cuts the file at many lengths.
@@ -65,7 +65,7 @@ func TestCutFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	random := rand.New(rand.NewPCG(3, 4))
-	for range 60 {
+	for range 40 {
 		n := random.IntN(len(whole))
 		readsSameOrNamed(t, whole[:n], history, fmt.Sprintf("cut after %d of %d bytes", n, len(whole)))
 	}

@@ -1,12 +1,14 @@
 package sqlitestore
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"traga.internal/events"
 )
@@ -133,4 +135,29 @@ func TestCloseUnderLoad(t *testing.T) {
 	if history := checkLog(t, mustOpen(t, dir)); len(history) != stored {
 		t.Errorf("the log holds %d events, %d were acknowledged", len(history), stored)
 	}
+}
+
+// TestCancelledMeansNotStored cancels appends at all moments of their life: one that fails is not in the log.
+func TestCancelledMeansNotStored(t *testing.T) {
+	s := mustOpen(t, t.TempDir())
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			stream := fmt.Sprint("case-", w)
+			for i := range 40 {
+				list := proposed(1)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i*10)*time.Microsecond)
+				_, err := s.Append(ctx, stream, events.Any, list...)
+				cancel()
+				if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("a cancelled append: %v", err)
+				}
+				again, againErr := s.Append(t.Context(), stream, events.Any, list...)
+				if againErr != nil || again.Repeated == (err != nil) {
+					t.Errorf("after %v the repeat is answered %+v, %v", err, again, againErr)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

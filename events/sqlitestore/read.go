@@ -29,7 +29,7 @@ type reader struct {
 	// head is the last position that is known to be committed.
 	head func(context.Context) (events.Position, error)
 
-	prepared
+	statements                                                    prepared
 	streamPage, logPage, byID, byStream, recordedAt, lastPosition *sql.Stmt
 }
 
@@ -48,22 +48,22 @@ func newReader(ctx context.Context, path string, head func(context.Context) (eve
 	if _, err := version(ctx, r.db); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
-	r.prepared.on = r.db
-	r.streamPage = r.prepare(ctx, `SELECT `+columns+` FROM streams s CROSS JOIN events e ON e.stream = s.id
+	r.statements.on = r.db
+	r.streamPage = r.statements.prepare(ctx, `SELECT `+columns+` FROM streams s CROSS JOIN events e ON e.stream = s.id
 		WHERE s.id = ? AND e.revision >= ? ORDER BY e.revision LIMIT ?`)
-	r.logPage = r.prepare(ctx, `SELECT `+columns+` FROM events e CROSS JOIN streams s ON s.id = e.stream
+	r.logPage = r.statements.prepare(ctx, `SELECT `+columns+` FROM events e CROSS JOIN streams s ON s.id = e.stream
 		WHERE e.position > ? ORDER BY e.position LIMIT ?`)
-	r.byID = r.prepare(ctx, `SELECT `+columns+` FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`)
-	r.byStream = r.prepare(ctx, `SELECT id FROM streams WHERE name = ?`)
-	r.recordedAt = r.prepare(ctx, `SELECT recorded_at FROM events WHERE position = ?`)
-	r.lastPosition = r.prepare(ctx, `SELECT coalesce(max(position), 0) FROM events`)
-	if r.prepared.err != nil {
-		return nil, errors.Join(r.prepared.err, r.close())
+	r.byID = r.statements.prepare(ctx, `SELECT `+columns+` FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`)
+	r.byStream = r.statements.prepare(ctx, `SELECT id FROM streams WHERE name = ?`)
+	r.recordedAt = r.statements.prepare(ctx, `SELECT recorded_at FROM events WHERE position = ?`)
+	r.lastPosition = r.statements.prepare(ctx, `SELECT coalesce(max(position), 0) FROM events`)
+	if r.statements.err != nil {
+		return nil, errors.Join(r.statements.err, r.close())
 	}
 	return r, nil
 }
 
-func (r *reader) close() error { return errors.Join(r.prepared.close(), r.db.Close()) }
+func (r *reader) close() error { return errors.Join(r.statements.close(), r.db.Close()) }
 
 // last asks the file for its last position.
 func (r *reader) last(ctx context.Context) (events.Position, error) {
@@ -224,15 +224,12 @@ func (s *Store) usable(ctx context.Context) error {
 
 // Lookup finds an event by its id.
 func (s *Store) Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool, error) {
-	var found []events.Recorded
-	err := s.reader.page(ctx, s.reader.byID, func(event events.Recorded) (bool, error) {
-		found = append(found, event)
-		return false, nil
-	}, id[:])
-	if err != nil || len(found) == 0 {
+	err := s.usable(ctx)
+	if err != nil {
 		return events.Recorded{}, false, s.explain(ctx, "look up an event", err)
 	}
-	return found[0], true, nil
+	event, found, err := one(s.reader.byID.QueryContext(ctx, id[:]))
+	return event, found, s.explain(ctx, "look up an event", err)
 }
 
 // PositionAt is the position of the last event recorded at t or before; events.Start when there is none. Since
