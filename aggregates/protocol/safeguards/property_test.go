@@ -244,7 +244,7 @@ func TestNextChangeNamesTheInstant(t *testing.T) {
 	}{
 		"nothing waits":                 {told{}, ""},
 		"a duty becomes overdue":        {told{duties: duties(duty("notify-csw", "2026-03-02", pending))}, "2026-03-03 00:00"},
-		"a notice is escalated":         {told{duties: duties(duty("acknowledge/n", "2026-03-02", pending))}, "2026-03-06 00:00"},
+		"a notice is escalated":         {told{duties: duties(duty("acknowledge/n", "2026-01-04", pending))}, "2026-01-08 00:00"},
 		"a duty that no safeguard uses": {told{duties: duties(duty("screening", "2026-03-02", pending))}, ""},
 		"a duty that is done":           {told{duties: duties(duty("notify-csw", "2026-03-02", isMet))}, ""},
 		"the release date passes":       {told{given: []*events.Event{set}}, "2026-03-11 00:00"},
