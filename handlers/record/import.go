@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -163,7 +164,9 @@ func (m *importer) look(ctx context.Context, in io.Reader) error {
 		}
 	}
 	m.result.Cases = int64(len(m.order))
-	return m.lookForStrangers(ctx)
+	err := m.lookForStrangers(ctx)
+	slices.SortStableFunc(m.bad.Problems, func(a, b LineProblem) int { return a.Line - b.Line })
+	return err
 }
 
 // readLine reads up to the next line feed. Of a line that is too long it reads everything and keeps nothing. The
@@ -283,10 +286,27 @@ func (m *importer) batch(ctx context.Context, a *Action, k *events.Kind) (*batch
 	return b, nil
 }
 
+// finder is a store that can find an event by its id.
+type finder interface {
+	Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool, error)
+}
+
 // lookForStrangers finds ids, named by the file, that the log already has in another stream: a line that was
-// copied from another case. It reads the log only if the file names ids.
+// copied from another case. Of a store that can't look an id up it reads the whole log.
 func (m *importer) lookForStrangers(ctx context.Context) error {
 	if len(m.given) == 0 {
+		return nil
+	}
+	if store, ok := m.store.(finder); ok {
+		for id, number := range m.given {
+			_, found, err := store.Lookup(ctx, id)
+			if err != nil {
+				return err
+			}
+			if found {
+				m.problem(number, reusedID())
+			}
+		}
 		return nil
 	}
 	for after := events.Start; ; {
