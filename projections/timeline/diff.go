@@ -14,7 +14,7 @@ import (
 // that, and the passing of time, did to its state, to the obligations and to what the institutions can know.
 type Difference struct {
 	Case        string             `json:"case"`
-	From        time.Time          `json:"from"`
+	From        *time.Time         `json:"from"` // null where there was no such case yet
 	To          time.Time          `json:"to"`
 	Recorded    []Addition         `json:"recorded"`    // by position
 	State       []StateChange      `json:"state"`       // in the order of the keys of `case show`
@@ -76,13 +76,13 @@ type KnowledgeStanding struct {
 }
 
 // Diff says what changed since before, the same case as known at an earlier instant; nil stands for the time when
-// there was no such case, whose instant the Difference then gives as the zero time. The sentences are in lang.
+// there was no such case. The sentences are in lang.
 func (c *Case) Diff(before *Case, lang string) Difference {
 	d := Difference{Case: c.number, To: c.clock, Recorded: []Addition{}, State: []StateChange{},
 		Obligations: []ObligationChange{}, Knowledge: []KnowledgeChange{}}
 	known := 0
 	if before != nil {
-		d.From, known = before.clock, before.history.Len()
+		d.From, known = &before.clock, before.history.Len()
 	}
 	for _, entry := range c.history.Entries()[min(known, c.history.Len()):] {
 		d.Recorded = append(d.Recorded, Addition{ID: entry.ID, Type: entry.Type, OccurredAt: entry.OccurredAt.UTC(),

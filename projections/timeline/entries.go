@@ -75,6 +75,15 @@ func (c *Case) Timeline(lang string, order Order) []Entry {
 	return rows
 }
 
+// Entry is the entry of that event id; false when the case has none.
+func (c *Case) Entry(id uuid.UUID, lang string) (Entry, bool) {
+	entry := c.history.Find(id)
+	if entry == nil {
+		return Entry{}, false
+	}
+	return c.row(entry, lang), true
+}
+
 func (c *Case) row(entry *history.Entry, lang string) Entry {
 	row := Entry{Revision: entry.Revision, Position: entry.Position, ID: entry.ID, Type: entry.Type,
 		OccurredAt: entry.OccurredAt.UTC(), RecordedAt: entry.RecordedAt.UTC(), Late: c.late(entry.Event), Actor: entry.Actor,

@@ -54,12 +54,12 @@ func (f *facts) party(name string, p events.Party) {
 	f.set(name, f.l.party(p))
 }
 
-// entry names another entry of the case by its place in the case and its day.
+// entry names another entry of the case by its place in the case and its day, as its actor told it.
 func (f *facts) entry(name string, id uuid.UUID) {
 	if f.of != nil {
 		if e := f.of.Find(id); e != nil {
 			f.set(name, f.l.fill(f.l.word("entry"), map[string]string{
-				"number": strconv.FormatUint(e.Revision, 10), "date": e.OccurredAt.UTC().Format(time.DateOnly)}))
+				"number": strconv.FormatUint(e.Revision, 10), "date": e.OccurredAt.Format(time.DateOnly)}))
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -214,6 +215,39 @@ func TestLanguageFor(t *testing.T) {
 		"sr-Latn-RS": "sr-Latn", "sr-RS": "sr-Cyrl", "bs": "bs", "cnr": "bs", "tlh": "en"} {
 		if l := languageFor(tag); l.Language != want {
 			t.Errorf("%q: %s, expected %s", tag, l.Language, want)
+		}
+	}
+}
+
+// Where the vocabulary has a term, the words of the sentences use it.
+func TestWordsOfTheVocabulary(t *testing.T) {
+	raw, err := os.ReadFile("testdata/vocabulary.tsv")
+	must(t, err)
+	terms := map[string]map[string]string{}
+	var tags []string
+	for line := range strings.Lines(string(raw)) {
+		columns := strings.Split(strings.TrimRight(line, "\n"), "\t")
+		if tags == nil {
+			tags = columns
+			continue
+		}
+		terms[columns[0]] = map[string]string{}
+		for i, tag := range tags {
+			terms[columns[0]][tag] = columns[i]
+		}
+	}
+	for _, tag := range tags {
+		l := languageFor(tag)
+		for term, word := range map[string]string{
+			"housing": l.category(events.Housing), "employment": l.category(events.EmploymentInfo), "education": l.category(events.EducationInfo),
+			"mental health": l.category(events.MentalHealth), "family": l.category(events.Family), "security information": l.category(events.Intelligence),
+			"centre for social work": l.role(events.CSW), "court": l.role(events.Court), "ombudsman": l.role(events.Ombudsman),
+			"correction": l.word("subject.correction"), "wrong recipient": l.word("recall.wrong-recipient"),
+			"conditional release": l.word("release.conditional"), "release": l.word("subject.released"),
+		} {
+			if want := terms[term][tag]; word != want {
+				t.Errorf("%s: %q is %q in the vocabulary, %q here", tag, term, want, word)
+			}
 		}
 	}
 }

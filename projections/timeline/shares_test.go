@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
 )
 
@@ -165,5 +166,32 @@ func TestKnowsEnds(t *testing.T) {
 	w.say(csw, b)
 	if k := w.now().Knows(ngo.Institution); len(k) != 1 || len(k[0].Through) != 2 {
 		t.Error(k)
+	}
+}
+
+// The picture has a lane for each institution that shares or is told, by first appearance, and marks what was
+// recalled, recorded late, or breaks a safeguard.
+func TestLanes(t *testing.T) {
+	w := tell(t)
+	w.say(ngo, &events.SupportProvided{Service: "advice"}) // shares nothing: no lane
+	w.say(prison, notice("n-1", csw))
+	w.at("2026-03-20T09:00:00+01:00")
+	bad := w.say(prison, disclosure("d-1", police, events.Health), occurred("2026-03-03T09:00:00+01:00"))
+	w.say(prison, &events.DisclosureRecalled{Disclosure: "d-1", Reason: "unlawful"})
+	c := w.now()
+	p := c.Lanes([]safeguards.Verdict{{Safeguard: "HR03", Verdict: safeguards.Fail, Events: []uuid.UUID{bad}}, {Safeguard: "HR01", Verdict: safeguards.Pass, Events: []uuid.UUID{bad}}})
+	var lanes []events.Institution
+	for _, l := range p.Lanes {
+		lanes = append(lanes, l.Institution)
+	}
+	if !slices.Equal(lanes, []events.Institution{prison.Institution, csw.Institution, police.Institution}) || !slices.Equal(lanes, c.Institutions()) {
+		t.Error(lanes)
+	}
+	if len(p.Arrows) != 2 || p.Arrows[0].Late || p.Arrows[0].RecalledAt != nil || len(p.Arrows[0].Failing) != 0 ||
+		!p.Arrows[1].Late || p.Arrows[1].RecalledAt == nil || !slices.Equal(p.Arrows[1].Failing, []string{"HR03"}) || p.Arrows[1].To != 2 {
+		t.Errorf("%+v", p.Arrows)
+	}
+	if !p.From.Equal(instant("2026-03-02T09:00:00+01:00")) || !p.To.Equal(instant("2026-03-03T09:00:00+01:00")) {
+		t.Errorf("from %v to %v", p.From, p.To)
 	}
 }
