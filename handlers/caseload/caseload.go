@@ -13,7 +13,6 @@
 package caseload
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -197,11 +196,10 @@ func (g *Generator) directory(start events.Date) []Step {
 	for _, r := range g.lands {
 		at := r.cal.Start(start).Add(6 * time.Hour)
 		des := r.near(directorate, "")
+		s := &story{profile: profile{number: r.prefix}, register: r, key: strconv.FormatInt(g.seed, 10)}
 		act := func(data any) {
-			s := &story{profile: profile{number: r.prefix}, register: r, key: strconv.FormatInt(g.seed, 10), steps: steps}
-			e := s.act(at, des, data)
-			e.Case = ""
-			steps, at = s.steps, at.Add(time.Second)
+			s.act(at, des, data).Case = ""
+			at = at.Add(time.Second)
 		}
 		for _, h := range r.houses {
 			act(&events.InstitutionRegistered{Institution: h.id, Name: h.name, Role: roles[h.kind], Place: h.place})
@@ -226,7 +224,8 @@ func (g *Generator) directory(start events.Date) []Step {
 				}
 			}
 		}
+		steps = append(steps, s.steps...)
 	}
-	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Or(a.RecordedAt.Compare(b.RecordedAt)) })
+	sortSteps(steps)
 	return steps
 }

@@ -27,7 +27,7 @@ func TestScriptsKeepTheStructuralRules(t *testing.T) {
 			}
 			last = step.RecordedAt
 			if e.Case == "" {
-				if _, err := casefile.DecideElsewhere(&e, step.RecordedAt); err != nil {
+				if _, err := casefile.DecideElsewhere(&casefile.State{}, &e, step.RecordedAt); err != nil {
 					t.Fatalf("seed %d: %s: %v", seed, e.Type, err)
 				}
 				continue

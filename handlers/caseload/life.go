@@ -241,7 +241,10 @@ func (s *story) letGo() {
 		adopted = s.later(met, 1)
 	}
 	s.act(adopted, s.care, &events.PostPenalPlanAdopted{Plan: s.id("pp"), Goals: []string{pick(s.rng, afterGoals...), pick(s.rng, afterGoals...)}, Participated: true})
-	ends := s.between(2, 3) // the review at which the assistance ends, counted from 0
+	ends := pick(s.rng, 1, 2, 2, 2, 3) // the review at which the assistance ends, counted from 0
+	if s.has(reopening) {
+		ends = 1
+	}
 	var last time.Time
 	for i, days := range []events.Date{30, 90, 180, 365} {
 		outcome := "continue"

@@ -24,14 +24,20 @@ func (s *story) prepare() {
 	s.notice(s.plan(90, s.spare()), s.probation, []events.Category{events.Identity, events.Sentence})
 	if !undone {
 		s.notice(s.plan(90, s.spare()), s.employment, []events.Category{events.Identity})
-		s.notice(s.plan(90, s.spare()), s.education, []events.Category{events.Identity})
+		if !s.has(waiver) {
+			s.notice(s.plan(90, s.spare()), s.education, []events.Category{events.Identity})
+		}
 	}
 	s.needsMap()
 	s.conference(s.plan(60, s.between(1, 8)))
 	s.healthCare()
 	if !undone {
 		s.notice(s.plan(30, s.spare()), s.police, []events.Category{events.Identity, events.Sentence})
-		s.conference(s.plan(30, s.between(0, 4)))
+		spare := s.between(0, 4)
+		if s.has(waiver) { // and acknowledged as late
+			spare = -12
+		}
+		s.conference(s.plan(30, spare))
 	}
 	s.act(s.plan(25, s.between(0, 15)), pick(s.rng, s.treatment, s.care), &events.AccommodationArranged{
 		Kind: pick(s.rng, "family", "own", "shelter", "supported"), Address: "an invented street 7"})

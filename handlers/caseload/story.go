@@ -19,6 +19,7 @@ type story struct {
 	rng   *rand.Rand
 	key   string // of the event ids
 	steps []Step
+	made  int // steps so far, those cut included
 	ids   map[string]int
 	err   error // the first that came; a script with an error is not used
 
@@ -114,10 +115,11 @@ func (s *story) day(t time.Time) events.Date { return events.DateIn(t, s.cal.Zon
 // act adds a step: the officer does something at that time. The event may still be completed by the caller.
 func (s *story) act(at time.Time, d desk, data any) *events.Event {
 	e := &events.Event{
-		ID: events.DeriveID("caseload", s.key, s.number, strconv.Itoa(len(s.steps))), Type: reflect.TypeOf(data).Elem().Name(),
+		ID: events.DeriveID("caseload", s.key, s.number, strconv.Itoa(s.made)), Type: reflect.TypeOf(data).Elem().Name(),
 		Case: s.number, Jurisdiction: s.code, OccurredAt: at, Actor: d.actor(), Data: data,
 	}
 	e.CorrelationID = e.ID
+	s.made++
 	s.steps = append(s.steps, Step{RecordedAt: at, Event: e})
 	return e
 }

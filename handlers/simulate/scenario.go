@@ -178,56 +178,42 @@ func (x *extra) sensible() error {
 	return nil
 }
 
-// split parts a line into the extra fields and the action record. What is no JSON object goes to the strict
-// reader of action records for its complaint.
+// split parts a line into the extra fields and the action record.
 func split(text []byte) (own, rest []byte, err error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(text))
-	if d.PeekKind() != '{' {
-		return nil, nil, complaint(text)
+	var whole jsontext.Value
+	if err := events.Strict(text, &whole); err != nil { // one JSON object, no field twice, nothing after it
+		return nil, nil, err
 	}
 	var mine, others []string
+	d := jsontext.NewDecoder(bytes.NewBuffer(whole))
 	if _, err := d.ReadToken(); err != nil {
-		return nil, nil, complaint(text)
+		return nil, nil, err
 	}
 	for d.PeekKind() != '}' {
-		name, err := d.ReadValue()
+		name, err := d.ReadToken()
 		if err != nil {
-			return nil, nil, complaint(text)
+			return nil, nil, err
 		}
-		field, err := jsontext.AppendUnquote(nil, name)
-		if err != nil {
-			return nil, nil, complaint(text)
-		}
-		member := string(name) + ":"
+		field := name.String()
 		value, err := d.ReadValue()
 		if err != nil {
-			return nil, nil, complaint(text)
+			return nil, nil, err
 		}
-		member += string(value)
-		if slices.Contains(extraFields, string(field)) {
+		quoted, err := jsontext.AppendQuote(nil, field)
+		if err != nil {
+			return nil, nil, err
+		}
+		member := string(quoted) + ":" + string(value)
+		if slices.Contains(extraFields, field) {
 			mine = append(mine, member)
 		} else {
 			others = append(others, member)
 		}
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, nil, complaint(text)
-	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, nil, complaint(text)
-	}
 	return object(mine), object(others), nil
 }
 
 func object(members []string) []byte { return []byte("{" + strings.Join(members, ",") + "}") }
-
-// complaint is what the strict reader says of a line that is no JSON object.
-func complaint(text []byte) error {
-	if _, err := record.Parse(text); err != nil {
-		return withoutReason(err)
-	}
-	return &events.FieldError{Expected: "an action record", Got: "something else"}
-}
 
 // withoutReason leaves of a refusal what is wrong with the field.
 func withoutReason(err error) error {
