@@ -226,6 +226,8 @@ func BenchmarkWithDecrees(b *testing.B) {
 func BenchmarkBuild(b *testing.B) {
 	c := calendarOf(b, "AL")
 	for b.Loop() {
-		build(c.law)
+		if _, err := build(c.law); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
