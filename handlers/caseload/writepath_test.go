@@ -9,23 +9,12 @@ import (
 
 	"traga.internal/aggregates/casefile"
 	"traga.internal/aggregates/protocol"
-	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
 	"traga.internal/events/memstore"
 	"traga.internal/handlers/caseload"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/simulate"
 )
-
-type judge struct{ *safeguards.Judge }
-
-func (j judge) WouldBreak(e *events.Event) []casefile.Finding {
-	var found []casefile.Finding
-	for _, f := range j.Judge.WouldBreak(e) {
-		found = append(found, casefile.Finding{Safeguard: f.Safeguard, Explanation: f.Explanation})
-	}
-	return found
-}
 
 // world is an in-memory store on a simulated clock, with the real write path.
 func world(t *testing.T, from time.Time) (*simulate.World, events.Store, *simulate.Clock) {
@@ -34,7 +23,7 @@ func world(t *testing.T, from time.Time) (*simulate.World, events.Store, *simula
 	store := memstore.New(clock.Now)
 	t.Cleanup(func() { store.Close() })
 	book := protocol.NewBook()
-	recorder := record.New(store, func() record.Judge { return judge{safeguards.NewJudge(book)} }, record.WithClock(clock.Now),
+	recorder := record.New(store, book, record.WithClock(clock.Now),
 		record.WithDuties(func() record.Duties { return protocol.NewTracker(book) }))
 	w, err := simulate.Begin(t.Context(), store, clock, recorder, book, from, "a made-up caseload")
 	if err != nil {

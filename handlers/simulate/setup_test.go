@@ -7,29 +7,16 @@ import (
 	"testing"
 	"time"
 
-	"traga.internal/aggregates/casefile"
 	"traga.internal/aggregates/protocol"
-	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
 	"traga.internal/events/memstore"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/simulate"
 )
 
-// judge gives the write path the safeguards.
-type judge struct{ *safeguards.Judge }
-
-func (j judge) WouldBreak(e *events.Event) []casefile.Finding {
-	var found []casefile.Finding
-	for _, f := range j.Judge.WouldBreak(e) {
-		found = append(found, casefile.Finding{Safeguard: f.Safeguard, Explanation: f.Explanation})
-	}
-	return found
-}
-
 func newRecorder(store events.Store, clock func() time.Time) *record.Recorder {
 	book := protocol.NewBook()
-	return record.New(store, func() record.Judge { return judge{safeguards.NewJudge(book)} }, record.WithClock(clock),
+	return record.New(store, book, record.WithClock(clock),
 		record.WithDuties(func() record.Duties { return protocol.NewTracker(book) }))
 }
 
