@@ -214,7 +214,7 @@ func (m *importer) decideOn(ctx context.Context, number int, text []byte) error 
 		return casefile.Malformed(&events.FieldError{Field: "occurredAt", Expected: "when it happened, such as 2026-03-02T10:15:00+01:00: an import holds past actions", Got: "nothing"})
 	}
 	a.AfterTheFact = true
-	k, err := m.admit(a, false)
+	a, k, err := m.admit(a, false)
 	if err != nil {
 		return err
 	}

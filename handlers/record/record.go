@@ -177,7 +177,7 @@ func (r *Recorder) record(ctx context.Context, a *Action, c Condition, internal 
 const attempts = 100
 
 func (r *Recorder) try(ctx context.Context, a *Action, c Condition, internal bool) (Receipt, error) {
-	k, err := r.admit(a, internal)
+	a, k, err := r.admit(a, internal)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -238,22 +238,27 @@ func decision(err error) bool {
 	return errors.Is(err, casefile.ErrRefused) || errors.Is(err, ErrPrecondition)
 }
 
-// admit finds the action's kind and refuses what only traga itself records.
-func (r *Recorder) admit(a *Action, internal bool) (*events.Kind, error) {
+// admit finds the action's kind and place, and refuses what only traga itself records. It returns a copy: an action
+// that was not parsed may lack its jurisdiction.
+func (r *Recorder) admit(given *Action, internal bool) (*Action, *events.Kind, error) {
+	a := *given
 	k, ok := events.KindOf(a.Type)
 	if !ok {
-		return nil, casefile.Malformed(unknownType(a.Type))
+		return nil, nil, casefile.Malformed(unknownType(a.Type))
+	}
+	if err := a.settlePlace(k); err != nil {
+		return nil, nil, casefile.Malformed(err)
 	}
 	if internal {
-		return k, nil
+		return &a, k, nil
 	}
 	if a.Actor.Role == events.System {
-		return nil, &casefile.Refusal{Because: []string{casefile.NotAllowed}, Field: "actor.role", Message: "only traga itself acts in the role system"}
+		return nil, nil, &casefile.Refusal{Because: []string{casefile.NotAllowed}, Field: "actor.role", Message: "only traga itself acts in the role system"}
 	}
 	if k.Family == events.AccessFamily || k.Family == events.StoreFamily {
-		return nil, &casefile.Refusal{Because: []string{casefile.NotAllowed}, Field: "type", Message: "only traga itself records " + a.Type}
+		return nil, nil, &casefile.Refusal{Because: []string{casefile.NotAllowed}, Field: "type", Message: "only traga itself records " + a.Type}
 	}
-	return k, nil
+	return &a, k, nil
 }
 
 func (r *Recorder) newFold(a *Action, k *events.Kind) *fold {
@@ -449,7 +454,7 @@ func (r *Recorder) Check(ctx context.Context, a *Action) (Answer, error) {
 }
 
 func (r *Recorder) check(ctx context.Context, a *Action) (Answer, error) {
-	k, err := r.admit(a, false)
+	a, k, err := r.admit(a, false)
 	if err != nil {
 		return Answer{}, err
 	}

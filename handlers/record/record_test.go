@@ -168,6 +168,28 @@ func TestARefusedActionLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+func TestAnActionThatWasNotParsedIsHeldToItsPlaceToo(t *testing.T) {
+	store := memstore.New(atNoon)
+	r := record.New(store, protocol.NewBook(), record.WithClock(atNoon))
+	must(t, r, opening("MK-2026-0001"))
+	made := &record.Action{Case: "MK-2026-0001", Type: "SupportProvided", ID: uuid.Max, Data: &events.SupportProvided{Service: "s"},
+		Actor: events.Actor{Officer: "l.dimova", Role: events.CSW, Institution: "mk-csw-skopje"}}
+	for _, repeated := range []bool{false, true} {
+		if receipt, err := r.Record(t.Context(), made, record.AnyRevision); err != nil || receipt.Repeated != repeated || receipt.Revision != 1 {
+			t.Errorf("%+v, %v", receipt, err)
+		}
+	}
+	if made.Jurisdiction != "" {
+		t.Error("the caller's action was changed")
+	}
+	for field, wrong := range map[string]record.Action{"case": {Case: "2026-0001", Type: "SupportProvided"}, "jurisdiction": {Type: "OfficerRevoked"}, "type": {Type: "Nothing"}} {
+		_, err := r.Record(t.Context(), &wrong, record.AnyRevision)
+		if got := because(t, err); got != "invalid "+field {
+			t.Errorf("%s: %s", field, got)
+		}
+	}
+}
+
 func TestWhatWasDoneIsRecordedAfterTheFactWhetherLawfulOrNot(t *testing.T) {
 	store := memstore.New(atNoon)
 	r := record.New(store, protocol.NewBook(), record.WithClock(atNoon))
