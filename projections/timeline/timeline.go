@@ -54,9 +54,11 @@ type Case struct {
 }
 
 // Read reads the case as known at asOf; now is the clock for a read of what is known now. book holds the rules and
-// the calendars, with what was published and decreed so far; what it did not know at asOf is left out. It fails with an error
-// that matches ErrNoSuchCase while nothing of the case had been recorded, with a *events.FieldError for a number
-// that is no case number, and with the store's own errors: a fault of the store is never a short history.
+// the calendars with all that was published and decreed so far; what was not known at asOf is left out of it.
+//
+// It fails with an error that matches ErrNoSuchCase while nothing of the case had been recorded, with a
+// *events.FieldError for a number that is no case number, and with the store's own errors: a fault of the store is
+// never a short history.
 func Read(ctx context.Context, log Log, book *protocol.Book, number string, asOf events.AsOf, now time.Time) (*Case, error) {
 	jurisdiction, err := events.ParseCase(number)
 	if err != nil {
