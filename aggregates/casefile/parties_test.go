@@ -70,6 +70,10 @@ func TestACorrectionFitsWhatItCorrects(t *testing.T) {
 	}
 	date := past(opened(), does(prison, dated(5)))
 	noticed := past(opened(), does(prison, notice("n-1", "planned-release", csw)))
+	version := func(n int) *events.ReleaseReportIssued {
+		return &events.ReleaseReportIssued{Report: "rr-1", Version: n, Recipients: []events.Party{party(csw)}}
+	}
+	reported := past(opened(), does(prison, version(1)))
 	onConsent := tells("d-1", csw)
 	onConsent.Consent = "c-9"
 	holds(t, map[string]rule{
@@ -81,6 +85,8 @@ func TestACorrectionFitsWhatItCorrects(t *testing.T) {
 		"another id":                             {noticed, does(prison, correction(2, notice("n-2", "planned-release", csw))), "conflict data.replacement"},
 		"a reference that is not there":          {past(opened(), does(prison, tells("d-1", csw))), does(prison, correction(2, onConsent)), "conflict data.replacement.consent"},
 		"an entry of the case that is not there": {noticed, does(prison, correction(99, notice("n-1", "released", csw))), "conflict data.target"},
+		"a version that another entry has":       {append(reported, does(prison, version(2))), does(prison, correction(2, version(2))), "conflict data.replacement.version"},
+		"a version that is free":                 {reported, does(prison, correction(2, version(2))), "recorded"},
 		"a correction of a correction":           {append(date, does(prison, correction(2, dated(6)))), does(prison, correction(3, correction(2, dated(7)))), "recorded"},
 		"that moves to another target":           {append(date, does(prison, correction(2, dated(6)))), does(prison, correction(3, correction(1, opened().Data))), "conflict data.replacement.target"},
 		"that does not fit its own target":       {append(date, does(prison, correction(2, dated(6)))), does(prison, correction(3, correction(2, annulment(1)))), "invalid data.replacement.replacement.target"},

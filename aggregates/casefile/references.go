@@ -243,8 +243,8 @@ func (s *State) aboutSomething(v *verdict, d *events.NotificationSent) {
 	}
 }
 
-// obligationID is the form of an obligation's id: the rule, and what it is about.
-var obligationID = regexp.MustCompile(`^[a-z][a-z0-9-]*(/[^/\s]+)*$`)
+// obligationID is the form of an obligation's id: the rule, and what it is about, which may be any id of the case.
+var obligationID = regexp.MustCompile(`^[a-z][a-z0-9-]*(/.+)?$`)
 
 func obligation(v *verdict, id string) {
 	if !obligationID.MatchString(id) {
@@ -267,8 +267,12 @@ func (s *State) corrected(v *verdict, e *events.Event, d *events.EntryCorrected)
 		return
 	}
 	was, _ := introduced(target.Event.Data)
-	if now, _ := introduced(data); was != now {
+	now, _ := introduced(data)
+	switch {
+	case was != now:
 		v.clash("data.replacement", "a correction keeps the id of the entry; annul it and record it anew to change that", nil)
+	case edition(data) != edition(target.Now) && s.taken(now, data):
+		v.clash("data.replacement.version", "another entry has this version", nil)
 	}
 	switch r := data.(type) {
 	case *events.EntryCorrected:

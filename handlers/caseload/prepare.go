@@ -11,9 +11,9 @@ import (
 
 // prepare is the pre-release work: notices, needs map, conferences, health, report, handover.
 func (s *story) prepare() {
-	lead := 355
-	if s.expected <= s.admitted.AddMonths(23) {
-		lead = 183
+	lead := 367 // twelve months before the release, six for sentences of up to two years
+	if s.expected <= s.sentencedFrom.AddMonths(24) {
+		lead = 185
 	}
 	s.act(s.plan(lead, s.spare()), s.treatment, &events.PreReleasePlanningOpened{Manager: s.treatment.Officer})
 	undone := s.has(silentDuties)
@@ -257,7 +257,7 @@ func (s *story) correct(at time.Time, by desk, e *events.Event, replacement any,
 	return s.act(at, by, &events.EntryCorrected{Target: e.ID, Replacement: raw, Reason: reason})
 }
 
-// correctReport corrects the version of the release report, and tells its readers: the second one late.
+// correctReport corrects the version of the release report, and tells its readers: the last one late.
 func (s *story) correctReport(report *events.Event) {
 	right := *report.Data.(*events.ReleaseReportIssued)
 	right.Version = 2
@@ -268,7 +268,11 @@ func (s *story) correctReport(report *events.Event) {
 		if p.Role == events.Probation {
 			to = s.probation
 		}
-		s.tell(s.later(at, 2+i*6), "correction", to, []events.Category{events.Identity}, events.ID(report.ID.String()))
+		wait := 2
+		if i == len(right.Recipients)-1 {
+			wait = 8
+		}
+		s.tell(s.later(at, wait), "correction", to, []events.Category{events.Identity}, events.ID(report.ID.String()))
 	}
 }
 

@@ -26,13 +26,14 @@ type story struct {
 	cast
 	told []desk // the institutions sent planned-release, in order
 
-	dateSetOn  events.Date // when the expected release was decided
-	expected   events.Date // as first decided
-	changedOn  events.Date // when it was changed; no date when never
-	fromPaper  string      // the reason of entries from the paper file
-	assessor   string
-	woman      bool
-	riskAtExit string
+	sentencedFrom events.Date
+	dateSetOn     events.Date // when the expected release was decided
+	expected      events.Date // as first decided
+	changedOn     events.Date // when it was changed; no date when never
+	fromPaper     string      // the reason of entries from the paper file
+	assessor      string
+	woman         bool
+	riskAtExit    string
 }
 
 // cast is who acts in the case.

@@ -98,50 +98,6 @@ func (deaf) Appended(string, time.Duration) {}
 func (deaf) Conflict()                      {}
 func (deaf) Refused(string)                 {}
 
-// Condition is what the writer believes of the case: AnyRevision, or AtRevision(n). The zero value is AnyRevision.
-type Condition struct {
-	exact    bool
-	revision uint64
-}
-
-// AnyRevision records on whatever state the case is in: If-Match: *.
-var AnyRevision = Condition{}
-
-// AtRevision records only if the last event of the case has this revision, counted from 0: If-Match.
-func AtRevision(n uint64) Condition { return Condition{exact: true, revision: n} }
-
-// ErrPrecondition is matched by every *PreconditionError.
-var ErrPrecondition = errors.New("the case has moved on")
-
-// PreconditionError says that the case was not at the revision that the writer named. Nothing was stored.
-type PreconditionError struct {
-	Wanted uint64
-	// Length is the number of events that the case has; its revision is one less.
-	Length uint64
-}
-
-func (e *PreconditionError) Error() string {
-	if e.Length == 0 {
-		return fmt.Sprintf("the case has no events yet, and the action was meant for revision %d", e.Wanted)
-	}
-	return fmt.Sprintf("the case is at revision %d, and the action was meant for revision %d", e.Length-1, e.Wanted)
-}
-
-// Is makes errors.Is(err, ErrPrecondition) true.
-func (e *PreconditionError) Is(target error) bool { return target == ErrPrecondition }
-
-// Receipt says where an action was recorded.
-type Receipt struct {
-	ID         uuid.UUID       `json:"id"`
-	Case       string          `json:"case"`
-	Type       string          `json:"type"`
-	Revision   uint64          `json:"revision"`
-	Position   events.Position `json:"position"`
-	RecordedAt time.Time       `json:"recordedAt"`
-	// Repeated is true when the same action had been recorded before under the same id.
-	Repeated bool `json:"repeated"`
-}
-
 // Record decides on an action and, if nothing speaks against it, stores it: when Record returns a Receipt, the
 // event is durable. It fails with a *casefile.Refusal, a *PreconditionError, or the store's error; after a store's
 // error or a cancelled context the outcome is unknown, and repeating the call with the same id is safe. Of the same
@@ -177,7 +133,7 @@ func (r *Recorder) record(ctx context.Context, a *Action, c Condition, internal 
 const attempts = 100
 
 func (r *Recorder) try(ctx context.Context, a *Action, c Condition, internal bool) (Receipt, error) {
-	k, err := r.admit(a, internal)
+	a, k, err := r.admit(a, internal)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -238,22 +194,27 @@ func decision(err error) bool {
 	return errors.Is(err, casefile.ErrRefused) || errors.Is(err, ErrPrecondition)
 }
 
-// admit finds the action's kind and refuses what only traga itself records.
-func (r *Recorder) admit(a *Action, internal bool) (*events.Kind, error) {
+// admit finds the action's kind and place, and refuses what only traga itself records. It returns a copy: an action
+// that was not parsed may lack its jurisdiction.
+func (r *Recorder) admit(given *Action, internal bool) (*Action, *events.Kind, error) {
+	a := *given
 	k, ok := events.KindOf(a.Type)
 	if !ok {
-		return nil, casefile.Malformed(unknownType(a.Type))
+		return nil, nil, casefile.Malformed(unknownType(a.Type))
+	}
+	if err := a.settlePlace(k); err != nil {
+		return nil, nil, casefile.Malformed(err)
 	}
 	if internal {
-		return k, nil
+		return &a, k, nil
 	}
 	if a.Actor.Role == events.System {
-		return nil, &casefile.Refusal{Because: []string{casefile.NotAllowed}, Field: "actor.role", Message: "only traga itself acts in the role system"}
+		return nil, nil, &casefile.Refusal{Because: []string{casefile.NotAllowed}, Field: "actor.role", Message: "only traga itself acts in the role system"}
 	}
 	if k.Family == events.AccessFamily || k.Family == events.StoreFamily {
-		return nil, &casefile.Refusal{Because: []string{casefile.NotAllowed}, Field: "type", Message: "only traga itself records " + a.Type}
+		return nil, nil, &casefile.Refusal{Because: []string{casefile.NotAllowed}, Field: "type", Message: "only traga itself records " + a.Type}
 	}
-	return k, nil
+	return &a, k, nil
 }
 
 func (r *Recorder) newFold(a *Action, k *events.Kind) *fold {
@@ -301,6 +262,9 @@ func (r *Recorder) decide(f *fold, a *Action, k *events.Kind, id uuid.UUID, now 
 		return nil, nil, err
 	}
 	var findings []casefile.Finding
+	if f.judge == nil { // an import, of past actions only
+		return decided, nil, nil
+	}
 	for _, f := range f.judge.WouldBreak(e) {
 		findings = append(findings, casefile.Finding(f))
 	}
@@ -419,10 +383,6 @@ func (r *Recorder) appendBlind(ctx context.Context, a *Action, k *events.Kind, i
 	return Receipt{ID: id, Case: a.Case, Type: a.Type, Revision: at.Revision, Position: at.Position, RecordedAt: at.RecordedAt, Repeated: at.Repeated}, nil
 }
 
-func receiptOf(e *events.Event, repeated bool) Receipt {
-	return Receipt{ID: e.ID, Case: e.Case, Type: e.Type, Revision: e.Revision, Position: e.Position, RecordedAt: e.RecordedAt, Repeated: repeated}
-}
-
 func reusedID() *casefile.Refusal {
 	return &casefile.Refusal{Because: []string{casefile.Conflict}, Field: "id", Message: "this id was used before for another event"}
 }
@@ -449,7 +409,7 @@ func (r *Recorder) Check(ctx context.Context, a *Action) (Answer, error) {
 }
 
 func (r *Recorder) check(ctx context.Context, a *Action) (Answer, error) {
-	k, err := r.admit(a, false)
+	a, k, err := r.admit(a, false)
 	if err != nil {
 		return Answer{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"traga.internal/aggregates/protocol"
+	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
 )
 
@@ -236,4 +237,46 @@ func TestHash(t *testing.T) {
 	if Hash(&moved) != Hash(&r) {
 		t.Error("the hash depends on the position")
 	}
+}
+
+// A store says by its first event that its times are simulated; any other store's are not.
+func TestSimulated(t *testing.T) {
+	if tell(t).now().Show().Simulated {
+		t.Error("a plain store passes for a simulated one")
+	}
+	s := play(t, "rich")
+	if !s.read(t, "MK-2026-0100", "").Show().Simulated {
+		t.Error("a simulated store passes for a plain one")
+	}
+}
+
+// Who looked at the case and who was trained in what count as known at the instant that the case is read at, also
+// when they were recorded between the reading of the case and the question about its safeguards.
+func TestSafeguardsAsKnownThen(t *testing.T) {
+	w := tell(t)
+	w.say(prison, &events.ScreeningCompleted{Tool: "VES-short", ToolVersion: "1.2", Result: "indicated", Facts: []string{"a fact"}, Opinions: []string{}})
+	verdict := func(c *Case, safeguard string) string {
+		t.Helper()
+		all, err := c.Safeguards(context.Background())
+		must(t, err)
+		i := slices.IndexFunc(all, func(v safeguards.Verdict) bool { return v.Safeguard == safeguard })
+		return all[i].Verdict
+	}
+	expect := func(c *Case, hr02, hr29 string) {
+		t.Helper()
+		if a, b := verdict(c, "HR02"), verdict(c, "HR29"); a != hr02 || b != hr29 {
+			t.Errorf("HR02 %s, HR29 %s; expected %s, %s", a, b, hr02, hr29)
+		}
+	}
+	before := w.now()
+	expect(before, safeguards.NotApplicable, safeguards.NotApplicable)
+	w.clock = w.clock.Add(time.Hour)
+	w.record(events.AccessStream(w.number), &events.Event{ID: events.DeriveID("look"), Type: "CaseConsulted", Case: w.number, OccurredAt: w.clock, Actor: csw,
+		Data: &events.CaseConsulted{View: "timeline", Justification: "", Policy: []string{}}})
+	w.record(events.DirectoryStream("MK"), &events.Event{ID: events.DeriveID("training"), Type: "OfficerTrained", Jurisdiction: "MK", OccurredAt: w.clock, Actor: csw,
+		Data: &events.OfficerTrained{Officer: "someone.else", Tool: "VES-short", Provider: "x", On: events.DateOf(2026, 1, 1)}})
+	expect(before, safeguards.NotApplicable, safeguards.NotApplicable)
+	expect(w.now(), safeguards.Fail, safeguards.Fail)
+	expect(w.read(events.AsOf{Instant: w.clock.Add(-time.Minute)}), safeguards.NotApplicable, safeguards.NotApplicable)
+	expect(w.read(events.AsOf{Position: events.At(2)}), safeguards.NotApplicable, safeguards.NotApplicable)
 }

@@ -26,6 +26,16 @@ func TestGolden(t *testing.T) {
 	if !ok {
 		t.Fatal("no such obligation")
 	}
+	if _, ok := c.Explain("acknowledge/n-none"); ok {
+		t.Error("an obligation that is not there was explained")
+	}
+	for _, text := range []*string{&explained.Period, &explained.Source, &explained.Explanation, &explained.Steps[0].Text} {
+		if *text == "" {
+			t.Error("a text of the explanation is missing")
+		}
+		*text = "in words" // which ones is the protocol's own matter
+	}
+	explained.Title = map[string]string{"en": "in words"}
 	obligations := slices.DeleteFunc(c.Obligations(), func(o Obligation) bool {
 		return o.Rule != "acknowledge" && o.Rule != "assessment" && o.Rule != "notify-csw"
 	})

@@ -23,7 +23,6 @@ type scenario struct {
 	store  *memstore.Store
 	labels map[string]uuid.UUID
 	lines  []time.Time // when each was recorded
-	cases  []string
 }
 
 type scenarioLine struct {

@@ -43,7 +43,7 @@ type Case struct {
 	clock        time.Time
 	log          Log
 	book         *protocol.Book
-	recorded     []events.Recorded
+	recorded     []*events.Recorded
 	history      history.History
 	simulated    bool
 
@@ -54,9 +54,11 @@ type Case struct {
 }
 
 // Read reads the case as known at asOf; now is the clock for a read of what is known now. book holds the rules and
-// the calendars, with what was published and decreed so far; what it did not know at asOf is left out. It fails with an error
-// that matches ErrNoSuchCase while nothing of the case had been recorded, with a *events.FieldError for a number
-// that is no case number, and with the store's own errors: a fault of the store is never a short history.
+// the calendars with all that was published and decreed so far; what was not known at asOf is left out of it.
+//
+// It fails with an error that matches ErrNoSuchCase while nothing of the case had been recorded, with a
+// *events.FieldError for a number that is no case number, and with the store's own errors: a fault of the store is
+// never a short history.
 func Read(ctx context.Context, log Log, book *protocol.Book, number string, asOf events.AsOf, now time.Time) (*Case, error) {
 	jurisdiction, err := events.ParseCase(number)
 	if err != nil {
@@ -87,7 +89,7 @@ func Read(ctx context.Context, log Log, book *protocol.Book, number string, asOf
 }
 
 // readStream decodes a stream's events as known at asOf; raw, if not nil, gets them as stored.
-func readStream(ctx context.Context, log Log, stream string, asOf events.AsOf, raw *[]events.Recorded) ([]*events.Event, error) {
+func readStream(ctx context.Context, log Log, stream string, asOf events.AsOf, raw *[]*events.Recorded) ([]*events.Event, error) {
 	var decoded []*events.Event
 	for r, err := range log.ReadStream(ctx, stream, 0) {
 		if err != nil {
@@ -102,7 +104,7 @@ func readStream(ctx context.Context, log Log, stream string, asOf events.AsOf, r
 		}
 		decoded = append(decoded, e)
 		if raw != nil {
-			*raw = append(*raw, r)
+			*raw = append(*raw, &r)
 		}
 	}
 	return decoded, nil
