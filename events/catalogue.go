@@ -38,6 +38,9 @@ type Kind struct {
 	upcasts []Upcast
 }
 
+// DataType is the Go type of the data, a struct; an Event's Data points to it.
+func (k *Kind) DataType() reflect.Type { return k.goType }
+
 // Upcast turns data of one schema version into the next one's. It is pure: the same bytes give the same bytes.
 type Upcast func(jsontext.Value) (jsontext.Value, error)
 

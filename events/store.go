@@ -24,10 +24,14 @@ type Store interface {
 	// durable: a crash right after loses nothing. It fails with a *ConflictError when the stream is not as
 	// expected. Repeating the same ids with the same Expected returns the first result; under Any a repeat of ids
 	// that the stream already holds does so too. An id that was used before with anything else than that exact
-	// call is a *ConflictError with DuplicateID set.
+	// call is a *ConflictError with DuplicateID set. Only ids are compared: protecting the same fields twice gives
+	// different bytes. A store may check ids on the stream alone, and not on all others.
+	//
+	// A call that no store would accept fails with ErrInvalidAppend or a *TooLargeError (see MaxAppend).
 	//
 	// The store gives every event its RecordedAt from its own clock, never less than that of the event before
-	// it in the log. After a cancelled context the outcome is unknown, and repeating the call is safe.
+	// it in the log (on a cluster: in the stream), and the same to all events of one call. After a cancelled
+	// context or ErrUnavailable the outcome is unknown, and repeating the call is safe.
 	Append(ctx context.Context, stream string, expected Expected, proposed ...Proposed) (Appended, error)
 
 	// ReadStream yields a stream's events in order from a revision on (inclusive). A yielded error is terminal:
@@ -35,7 +39,8 @@ type Store interface {
 	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[Recorded, error]
 
 	// ReadAll returns up to limit events strictly after a position, in order, and how far it scanned. Once a
-	// reader is past a position, no event ever appears behind it.
+	// reader is past a position, no event ever appears behind it. A page may hold fewer events than there are:
+	// More tells.
 	ReadAll(ctx context.Context, after Position, limit int, filter Filter) (Page, error)
 
 	// Head is the position of the last event, Start when there is none.

@@ -36,7 +36,7 @@ type Decree struct {
 // Decreed days are not moved when they fall on a weekend. A decree without a date is ignored.
 func (c *Calendar) WithDecrees(d ...Decree) *Calendar {
 	n := &Calendar{law: c.law, zone: c.zone, decrees: slices.Clone(c.decrees), days: c.days.clone()}
-	years := map[int]bool{}
+	years := map[int]struct{}{}
 	for _, x := range d {
 		if x.Date == 0 {
 			continue
@@ -47,7 +47,9 @@ func (c *Calendar) WithDecrees(d ...Decree) *Calendar {
 		n.decrees = append(n.decrees, x)
 		// A Bayram can be moved across the turn of a year.
 		y, _, _ := x.Date.Civil()
-		years[y-1], years[y], years[y+1] = true, true, true
+		for touched := y - 1; touched <= y+1; touched++ {
+			years[touched] = struct{}{}
+		}
 	}
 	slices.SortStableFunc(n.decrees, func(a, b Decree) int { return int(a.Date) - int(b.Date) })
 	for y := range years {

@@ -105,10 +105,10 @@ func (e *UnknownError) Error() string {
 }
 
 // built holds each calendar, made when first asked for and never changed afterwards.
-var built = func() map[string]func() *Calendar {
-	m := map[string]func() *Calendar{}
+var built = func() map[string]func() (*Calendar, error) {
+	m := map[string]func() (*Calendar, error){}
 	for _, l := range laws() {
-		m[l.jurisdiction+"/"+l.subdivision] = sync.OnceValue(func() *Calendar { return build(l) })
+		m[l.jurisdiction+"/"+l.subdivision] = sync.OnceValues(func() (*Calendar, error) { return build(l) })
 	}
 	return m
 }()
@@ -128,7 +128,7 @@ func For(jurisdiction, subdivision string) (*Calendar, error) {
 	if !ok {
 		return nil, &UnknownError{jurisdiction, subdivision, Subdivisions(jurisdiction)}
 	}
-	return get(), nil
+	return get()
 }
 
 // Jurisdictions are the jurisdictions that have a calendar.
@@ -142,11 +142,11 @@ func Subdivisions(jurisdiction string) []string {
 	return []string{"BA-BIH", "BA-SRP", "BA-BRC"}
 }
 
-// build lays out the law as a table.
-func build(l *law) *Calendar {
+// build lays out the law as a table. It fails only without the zone, and the zone database is embedded.
+func build(l *law) (*Calendar, error) {
 	zone, err := time.LoadLocation(l.zone)
-	if err != nil { // cannot be: the zone database is embedded
-		zone = time.FixedZone("CET", 3600)
+	if err != nil {
+		return nil, fmt.Errorf("loading the time zone of %s: %w", l.jurisdiction, err)
 	}
 	c := &Calendar{law: l, zone: zone, days: newTable()}
 	for y := tableFirstYear; y <= tableLastYear; y++ {
@@ -154,7 +154,7 @@ func build(l *law) *Calendar {
 	}
 	c.days.count()
 	c.list()
-	return c
+	return c, nil
 }
 
 // layOut takes the year's holidays out of the working days. The table's counts are stale afterwards.
@@ -166,7 +166,6 @@ func (c *Calendar) layOut(year int) {
 
 // list keeps the holidays of the covered years ready, so that Day is quick.
 func (c *Calendar) list() {
-	c.listed = nil
 	for y := FirstYear; y <= LastYear; y++ {
 		c.listed = append(c.listed, c.merged(y)...)
 	}

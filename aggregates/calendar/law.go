@@ -155,12 +155,13 @@ func substitutes(days []dated, moving []movingDay) []dated {
 		off[to] = true
 	}
 	slices.SortStableFunc(moving, func(a, b movingDay) int { return int(a.date - b.date) })
+	to := map[events.Date]events.Date{}
 	for _, m := range moving {
 		if m.move == sundayToDayAfter || m.move == lastSundayToMonday {
-			moved(m, m.last+1)
+			to[m.date] = m.last + 1
+			moved(m, to[m.date])
 		}
 	}
-	to := map[events.Date]events.Date{}
 	for _, m := range moving {
 		if m.move != sundayToNextWorking && m.move != weekendToNextWorking {
 			continue

@@ -2,6 +2,7 @@ package calendar
 
 import (
 	"math"
+	"reflect"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -17,6 +18,13 @@ func anyCalendar(t *rapid.T) *Calendar {
 	c, err := For(j, sub)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if n := rapid.IntRange(0, 3).Draw(t, "decrees"); n > 0 {
+		decrees := make([]Decree, n)
+		for i := range decrees {
+			decrees[i] = Decree{Date: anyDate(t), Confirms: rapid.SampledFrom([]Feast{"", RamadanBayram, KurbanBayram}).Draw(t, "feast")}
+		}
+		c = c.WithDecrees(decrees...)
 	}
 	return c
 }
@@ -141,14 +149,14 @@ func TestDayAndYearAgreeWithTheTable(t *testing.T) {
 	for _, name := range all {
 		c := calendarOf(t, name)
 		for y := 2016; y <= 2037; y++ {
-			listed := map[events.Date]bool{}
+			listed, entry := map[events.Date]bool{}, map[events.Date]Day{}
 			var last events.Date
 			for _, day := range c.Year(y) {
 				if day.Date <= last {
 					t.Fatalf("%s %d: out of order at %s", name, y, day.Date)
 				}
 				last = day.Date
-				listed[day.Date] = true
+				listed[day.Date], entry[day.Date] = true, day
 				if c.IsWorkingDay(day.Date) || day.Working || day.Names["en"] == "" || day.Source == "" || day.Reason == "" || day.Reason == Weekend {
 					t.Errorf("%s %+v", name, day)
 				}
@@ -165,6 +173,9 @@ func TestDayAndYearAgreeWithTheTable(t *testing.T) {
 				day := c.Day(d)
 				if day.Date != d || day.Working != c.IsWorkingDay(d) || day.Working != (day.Reason == "") {
 					t.Fatalf("%s %s: %+v", name, d, day)
+				}
+				if listed[d] && !reflect.DeepEqual(day, entry[d]) {
+					t.Fatalf("%s %s: %+v\nand in the year %+v", name, d, day, entry[d])
 				}
 				if off := listed[d] || !weekday(d); off == day.Working {
 					t.Fatalf("%s %s: working is %v", name, d, day.Working)
@@ -215,6 +226,8 @@ func BenchmarkWithDecrees(b *testing.B) {
 func BenchmarkBuild(b *testing.B) {
 	c := calendarOf(b, "AL")
 	for b.Loop() {
-		build(c.law)
+		if _, err := build(c.law); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -29,20 +29,22 @@ var (
 type table struct {
 	word   []uint64
 	before []int32 // working days of the table before word i; one more than there are words
+	origin int64   // rank of the day before the table
+	total  int64   // rank of its last day
 }
 
 // newTable has every Monday to Friday as a working day.
 func newTable() *table {
 	n := int(tableLast-tableFirst) + 1
-	t := &table{word: make([]uint64, (n+63)/64), before: make([]int32, (n+63)/64+1)}
+	t := &table{word: make([]uint64, (n+63)/64), before: make([]int32, (n+63)/64+1), origin: weekdays(int64(tableFirst) - 1)}
 	t.reset(tableFirst, tableLast)
 	return t
 }
 
-// reset makes every Monday to Friday from first to last, within the table, a working day and the rest days off.
+// reset makes every Monday to Friday from first to last, within the table, a working day. Saturdays and Sundays
+// never are.
 func (t *table) reset(first, last events.Date) {
 	for d := max(first, tableFirst); d <= min(last, tableLast); d++ {
-		t.setOff(d)
 		if i := uint32(d - tableFirst); weekday(d) {
 			t.word[i/64] |= 1 << (i % 64)
 		}
@@ -51,7 +53,9 @@ func (t *table) reset(first, last events.Date) {
 
 // clone is an independent copy.
 func (t *table) clone() *table {
-	return &table{word: slices.Clone(t.word), before: slices.Clone(t.before)}
+	c := *t
+	c.word, c.before = slices.Clone(t.word), slices.Clone(t.before)
+	return &c
 }
 
 // setOff makes d a day off. After it and reset the running counts are stale until count is called.
@@ -65,6 +69,7 @@ func (t *table) count() {
 	for i, w := range t.word {
 		t.before[i+1] = t.before[i] + int32(bits.OnesCount64(w))
 	}
+	t.total = t.origin + int64(t.before[len(t.word)])
 }
 
 func (t *table) working(d events.Date) bool {
@@ -80,26 +85,22 @@ func (t *table) rank(d events.Date) int64 {
 	case d < tableFirst:
 		return weekdays(int64(d))
 	case d > tableLast:
-		return weekdays(int64(d)) - weekdays(int64(tableLast)) + t.total()
+		return weekdays(int64(d)) - weekdays(int64(tableLast)) + t.total
 	}
 	i := uint32(d - tableFirst)
 	upTo := t.word[i/64] << (63 - i%64) // the bits after d shifted out
-	return t.origin() + int64(t.before[i/64]) + int64(bits.OnesCount64(upTo))
+	return t.origin + int64(t.before[i/64]) + int64(bits.OnesCount64(upTo))
 }
-
-// origin is the rank of the day before the table, total that of its last day.
-func (t *table) origin() int64 { return weekdays(int64(tableFirst) - 1) }
-func (t *table) total() int64  { return t.origin() + int64(t.before[len(t.before)-1]) }
 
 // nth is the working day of rank k. It lies about n working days from near, which makes the search short.
 func (t *table) nth(k int64, near events.Date, n int) events.Date {
-	if k <= t.origin() {
+	if k <= t.origin {
 		return clamp(nthWeekday(k))
 	}
-	if total := t.total(); k > total {
-		return clamp(nthWeekday(k - total + weekdays(int64(tableLast))))
+	if k > t.total {
+		return clamp(nthWeekday(k - t.total + weekdays(int64(tableLast))))
 	}
-	left := int32(k - t.origin()) // at least 1
+	left := int32(k - t.origin) // at least 1
 	// Seven days hold five working days at most; the holidays in between are made up for step by step.
 	w := max(0, min(len(t.word)-1, (int(near)-int(tableFirst)+n/5*7)/64))
 	for t.before[w] >= left {

@@ -52,7 +52,8 @@ func kindOf(err error) error {
 	switch e.Code() & 0xff { // the primary code; the rest is detail
 	case sqlite3.SQLITE_FULL:
 		return events.ErrFull
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+		sqlite3.SQLITE_ERROR: // the statements are fixed and right: the file does not have the tables they ask
 		return events.ErrDamaged
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
 		return events.ErrUnavailable

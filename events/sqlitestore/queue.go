@@ -1,21 +1,34 @@
 package sqlitestore
 
 import (
-	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"traga.internal/events"
 )
 
-// request is one call to Append on its way to the writer.
+// request is one call to Append on its way to the writer. Whoever claims it first decides on it: the writer, or
+// the caller who gives up waiting. So a caller who gave up knows that nothing is stored, and may reuse the bytes.
 type request struct {
-	ctx      context.Context
 	stream   string
 	expected events.Expected
 	proposed []events.Proposed
-	answer   chan answer // holds one, so that the writer never waits for a caller that has gone
+	size     int // bytes of metadata and data
+	claimed  atomic.Bool
+	answer   chan answer // holds one, so that the writer never waits for a caller
 }
+
+func newRequest(stream string, expected events.Expected, proposed []events.Proposed) *request {
+	r := &request{stream: stream, expected: expected, proposed: proposed, answer: make(chan answer, 1)}
+	for _, p := range proposed {
+		r.size += len(p.Metadata) + len(p.Data)
+	}
+	return r
+}
+
+// claim reports whether the request was still free.
+func (r *request) claim() bool { return r.claimed.CompareAndSwap(false, true) }
 
 type answer struct {
 	appended events.Appended
@@ -68,32 +81,30 @@ func (q *queue) length() int {
 	return len(q.waiting)
 }
 
-// take waits for requests and returns the next group of them, in the order in which they came. It returns
-// nothing once the queue is closed and empty.
-func (q *queue) take() []*request {
-	for {
-		<-q.wake
+// take waits for requests and returns the next group of them, in the order in which they came. It answers false
+// once the queue is closed and empty.
+func (q *queue) take() (group []*request, ok bool) {
+	for range q.wake {
 		// Callers that were just answered are about to ask again. As long as letting them run brings more
 		// requests, a larger group is worth more than the microseconds.
 		for n := 0; n < q.length(); {
 			n = q.length()
 			runtime.Gosched()
 		}
-		if group, done := q.cut(); done || len(group) > 0 {
-			return group
+		if group, closed := q.cut(); closed || len(group) > 0 {
+			return group, len(group) > 0
 		}
 	}
+	return nil, false
 }
 
-// cut removes the next group, and says whether none will follow.
-func (q *queue) cut() (group []*request, done bool) {
+// cut removes the next group, and says whether the queue is closed.
+func (q *queue) cut() (group []*request, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, size := 0, 0
 	for n < len(q.waiting) && size < maxGroup {
-		for _, p := range q.waiting[n].proposed {
-			size += len(p.Metadata) + len(p.Data)
-		}
+		size += q.waiting[n].size
 		n++
 	}
 	group, q.waiting = q.waiting[:n:n], q.waiting[n:]
@@ -103,5 +114,5 @@ func (q *queue) cut() (group []*request, done bool) {
 	if len(q.waiting) > 0 || q.closed {
 		q.signal()
 	}
-	return group, q.closed && n == 0
+	return group, q.closed
 }

@@ -29,11 +29,12 @@ type reader struct {
 	// head is the last position that is known to be committed.
 	head func(context.Context) (events.Position, error)
 
+	statements                                                    prepared
 	streamPage, logPage, byID, byStream, recordedAt, lastPosition *sql.Stmt
 }
 
 // newReader opens the log for reading; without a head to ask, it asks the file.
-func newReader(path string, head func(context.Context) (events.Position, error)) (_ *reader, err error) {
+func newReader(ctx context.Context, path string, head func(context.Context) (events.Position, error)) (_ *reader, err error) {
 	r := &reader{head: head}
 	if head == nil {
 		r.head = r.last
@@ -44,32 +45,30 @@ func newReader(path string, head func(context.Context) (events.Position, error))
 	n := max(4, 2*runtime.NumCPU())
 	r.db.SetMaxOpenConns(n)
 	r.db.SetMaxIdleConns(n)
-	for _, s := range []struct {
-		stmt **sql.Stmt
-		text string
-	}{
-		{&r.streamPage, `SELECT ` + columns + ` FROM streams s CROSS JOIN events e ON e.stream = s.id
-			WHERE s.id = ? AND e.revision >= ? ORDER BY e.revision LIMIT ?`},
-		{&r.logPage, `SELECT ` + columns + ` FROM events e CROSS JOIN streams s ON s.id = e.stream
-			WHERE e.position > ? ORDER BY e.position LIMIT ?`},
-		{&r.byID, `SELECT ` + columns + ` FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`},
-		{&r.byStream, `SELECT id FROM streams WHERE name = ?`},
-		{&r.recordedAt, `SELECT recorded_at FROM events WHERE position = ?`},
-		{&r.lastPosition, `SELECT coalesce(max(position), 0) FROM events`},
-	} {
-		if *s.stmt, err = r.db.Prepare(s.text); err != nil {
-			return nil, errors.Join(err, r.db.Close())
-		}
+	if _, err := version(ctx, r.db); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	r.statements.on = r.db
+	r.streamPage = r.statements.prepare(ctx, `SELECT `+columns+` FROM streams s CROSS JOIN events e ON e.stream = s.id
+		WHERE s.id = ? AND e.revision >= ? ORDER BY e.revision LIMIT ?`)
+	r.logPage = r.statements.prepare(ctx, `SELECT `+columns+` FROM events e CROSS JOIN streams s ON s.id = e.stream
+		WHERE e.position > ? ORDER BY e.position LIMIT ?`)
+	r.byID = r.statements.prepare(ctx, `SELECT `+columns+` FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`)
+	r.byStream = r.statements.prepare(ctx, `SELECT id FROM streams WHERE name = ?`)
+	r.recordedAt = r.statements.prepare(ctx, `SELECT recorded_at FROM events WHERE position = ?`)
+	r.lastPosition = r.statements.prepare(ctx, `SELECT coalesce(max(position), 0) FROM events`)
+	if r.statements.err != nil {
+		return nil, errors.Join(r.statements.err, r.close())
 	}
 	return r, nil
 }
 
-func (r *reader) close() error { return r.db.Close() }
+func (r *reader) close() error { return errors.Join(r.statements.close(), r.db.Close()) }
 
 // last asks the file for its last position.
 func (r *reader) last(ctx context.Context) (events.Position, error) {
 	var n uint64
-	err := r.lastPosition.QueryRowContext(ctx).Scan(&n)
+	err := scanOne(r.lastPosition.QueryRowContext(ctx), &n)
 	return events.At(n), err
 }
 
@@ -110,7 +109,7 @@ func (r *reader) stream(ctx context.Context, name string, from uint64, yield fun
 		return nil
 	}
 	var id int64
-	err := r.byStream.QueryRowContext(ctx, name).Scan(&id)
+	err := scanOne(r.byStream.QueryRowContext(ctx, name), &id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -225,15 +224,12 @@ func (s *Store) usable(ctx context.Context) error {
 
 // Lookup finds an event by its id.
 func (s *Store) Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool, error) {
-	var found []events.Recorded
-	err := s.reader.page(ctx, s.reader.byID, func(event events.Recorded) (bool, error) {
-		found = append(found, event)
-		return false, nil
-	}, id[:])
-	if err != nil || len(found) == 0 {
+	err := s.usable(ctx)
+	if err != nil {
 		return events.Recorded{}, false, s.explain(ctx, "look up an event", err)
 	}
-	return found[0], true, nil
+	event, found, err := one(s.reader.byID.QueryContext(ctx, id[:]))
+	return event, found, s.explain(ctx, "look up an event", err)
 }
 
 // PositionAt is the position of the last event recorded at t or before; events.Start when there is none. Since
@@ -253,7 +249,7 @@ func (r *reader) positionAt(ctx context.Context, t time.Time) (events.Position, 
 			return true
 		}
 		var recordedAt int64
-		err = r.recordedAt.QueryRowContext(ctx, i+1).Scan(&recordedAt)
+		err = scanOne(r.recordedAt.QueryRowContext(ctx, i+1), &recordedAt)
 		return time.UnixMicro(recordedAt).After(t)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -263,4 +259,33 @@ func (r *reader) positionAt(ctx context.Context, t time.Time) (events.Position, 
 		return events.Start, err
 	}
 	return events.At(uint64(n)), nil
+}
+
+// Check reads the whole file and fails with events.ErrDamaged unless everything in it is as it was written. It
+// finds more than reading does: damage to an index could cut the end off a stream, which only a comparison with
+// the table shows. It takes time in proportion to the log, during which the journal can't be emptied.
+func (s *Store) Check(ctx context.Context) error {
+	err := s.usable(ctx)
+	if err == nil {
+		err = s.reader.check(ctx)
+	}
+	return s.explain(ctx, "check the store", err)
+}
+
+func (r *reader) check(ctx context.Context) error {
+	var verdict string
+	if err := scanOne(r.db.QueryRowContext(ctx, "PRAGMA integrity_check(1)"), &verdict); err != nil {
+		return err
+	}
+	if verdict != "ok" {
+		return damaged("%s", verdict)
+	}
+	for after, more := events.Start, true; more; {
+		page, err := r.log(ctx, after, pageEvents, events.Filter{})
+		if err != nil {
+			return err
+		}
+		after, more = page.Scanned, page.More
+	}
+	return nil
 }

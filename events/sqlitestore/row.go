@@ -1,9 +1,13 @@
 package sqlitestore
 
 import (
+	"database/sql"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"time"
+
+	"modernc.org/sqlite"
 
 	"traga.internal/events"
 )
@@ -12,7 +16,7 @@ import (
 const columns = `e.position, s.name, e.revision, e.id, e.recorded_at, e.type, e.metadata, e.data, e.checksum`
 
 // scan reads one row of columns and checks that it is what was written.
-func scan(row interface{ Scan(...any) error }) (events.Recorded, error) {
+func scan(row *sql.Rows) (events.Recorded, error) {
 	var (
 		r                    events.Recorded
 		position, recordedAt int64
@@ -29,6 +33,33 @@ func scan(row interface{ Scan(...any) error }) (events.Recorded, error) {
 		return events.Recorded{}, damaged("the event at position %d is not as it was written", position)
 	}
 	return r, nil
+}
+
+// one reads the event of a query, if it finds one.
+func one(rows *sql.Rows, err error) (event events.Recorded, found bool, _ error) {
+	if err != nil {
+		return events.Recorded{}, false, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return events.Recorded{}, false, rows.Err()
+	}
+	event, err = scan(rows)
+	return event, err == nil, err
+}
+
+// scanOne reads the one row of a query, of which there may be none: sql.ErrNoRows. A value that SQLite hands out
+// without complaint, but that is not of its column's kind, is not what was written.
+func scanOne(row *sql.Row, values ...any) error {
+	if row.Err() != nil {
+		return row.Err()
+	}
+	err := row.Scan(values...)
+	var fromSQLite *sqlite.Error
+	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.As(err, &fromSQLite) {
+		return err
+	}
+	return damaged("a row does not hold what it should: %v", err)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

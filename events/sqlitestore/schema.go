@@ -113,13 +113,13 @@ func syncDir(dir string) (err error) {
 // version checks that the file is a log, and says how many migrations it has had.
 func version(ctx context.Context, db *sql.DB) (int, error) {
 	var id, version int
-	if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
+	if err := scanOne(db.QueryRowContext(ctx, "PRAGMA application_id"), &id); err != nil {
 		return 0, err
 	}
 	if id != applicationID {
 		return 0, damaged("the file is not a log of traga")
 	}
-	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+	if err := scanOne(db.QueryRowContext(ctx, "PRAGMA user_version"), &version); err != nil {
 		return 0, err
 	}
 	steps, err := migrations()

@@ -105,7 +105,7 @@ func (s *Store) openForWriting(ctx context.Context, dir string, clock func() tim
 	if s.writer, err = newWriter(ctx, s.path, clock, &s.bell); err != nil {
 		return err
 	}
-	if s.reader, err = newReader(s.path, func(context.Context) (events.Position, error) { return s.bell.Head(), nil }); err != nil {
+	if s.reader, err = newReader(ctx, s.path, func(context.Context) (events.Position, error) { return s.bell.Head(), nil }); err != nil {
 		return errors.Join(err, s.writer.close())
 	}
 	s.closing = func() {}
@@ -137,7 +137,7 @@ func (s *Store) openReadOnly(ctx context.Context) (err error) {
 	if info.Size() == 0 {
 		return damaged("%s is empty", logFile)
 	}
-	if s.reader, err = newReader(s.path, nil); err != nil {
+	if s.reader, err = newReader(ctx, s.path, nil); err != nil {
 		return err
 	}
 	watcher, err := newWatcher(ctx, s.reader, &s.bell)
@@ -149,7 +149,9 @@ func (s *Store) openReadOnly(ctx context.Context) (err error) {
 	return nil
 }
 
-// Append implements events.Store.
+// Append implements events.Store. A context that is cancelled before the store has begun with the call leaves
+// nothing stored. After that the call is finished, which takes no longer than a write to the disk: it never ends
+// in doubt because its caller gave up.
 func (s *Store) Append(ctx context.Context, stream string, expected events.Expected, proposed ...events.Proposed) (events.Appended, error) {
 	if s.writer == nil {
 		return events.Appended{}, fmt.Errorf("append: %w", ErrReadOnly)
@@ -160,7 +162,7 @@ func (s *Store) Append(ctx context.Context, stream string, expected events.Expec
 	if err := context.Cause(ctx); err != nil {
 		return events.Appended{}, fmt.Errorf("append: %w", err)
 	}
-	r := &request{ctx: ctx, stream: stream, expected: expected, proposed: proposed, answer: make(chan answer, 1)}
+	r := newRequest(stream, expected, proposed)
 	if err := s.writer.queue.put(r); err != nil {
 		return events.Appended{}, fmt.Errorf("append: %w", err)
 	}
@@ -168,8 +170,12 @@ func (s *Store) Append(ctx context.Context, stream string, expected events.Expec
 	case a := <-r.answer:
 		return a.appended, a.err
 	case <-ctx.Done():
-		return events.Appended{}, fmt.Errorf("append: the outcome is unknown, repeating the call is safe: %w", context.Cause(ctx))
 	}
+	if r.claim() {
+		return events.Appended{}, fmt.Errorf("append: %w", context.Cause(ctx))
+	}
+	a := <-r.answer
+	return a.appended, a.err
 }
 
 // Changed implements events.Store.

@@ -22,9 +22,6 @@ type watcher struct {
 }
 
 func newWatcher(ctx context.Context, r *reader, bell *wake.Bell) (*watcher, error) {
-	if _, err := version(ctx, r.db); err != nil {
-		return nil, err
-	}
 	conn, err := r.db.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -53,7 +50,7 @@ func (w *watcher) run(ctx context.Context) {
 
 func (w *watcher) look(ctx context.Context) error {
 	var version int64
-	if err := w.conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
+	if err := scanOne(w.conn.QueryRowContext(ctx, "PRAGMA data_version"), &version); err != nil {
 		return err
 	}
 	if version == w.version {

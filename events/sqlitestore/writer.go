@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,7 +25,8 @@ type writer struct {
 	queue *queue
 	bell  *wake.Bell
 
-	insertEvent, insertStream, findStream, findEvent *sql.Stmt
+	statements                                                  prepared
+	insertEvent, insertStream, findStream, findEvent, lastEvent *sql.Stmt
 
 	head       uint64    // position of the last event, 0 when there is none
 	recordedAt time.Time // of the last event
@@ -72,52 +72,51 @@ func newWriter(ctx context.Context, path string, clock func() time.Time, bell *w
 	if w.conn, err = w.db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	for _, s := range []struct {
-		stmt **sql.Stmt
-		text string
-	}{
-		{&w.insertEvent, insertEventSQL},
-		{&w.insertStream, insertStreamSQL},
-		{&w.findStream, `SELECT id, (SELECT coalesce(max(revision) + 1, 0) FROM events WHERE stream = streams.id) FROM streams WHERE name = ?`},
-		{&w.findEvent, `SELECT s.name, e.revision, e.position, e.recorded_at FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`},
-	} {
-		if *s.stmt, err = w.conn.PrepareContext(ctx, s.text); err != nil {
-			return nil, err
-		}
+	w.statements.on = w.conn
+	w.insertEvent = w.statements.prepare(ctx, insertEventSQL)
+	w.insertStream = w.statements.prepare(ctx, insertStreamSQL)
+	w.findStream = w.statements.prepare(ctx, `SELECT id, (SELECT coalesce(max(revision) + 1, 0) FROM events WHERE stream = streams.id)
+		FROM streams WHERE name = ?`)
+	w.findEvent = w.statements.prepare(ctx, `SELECT `+columns+` FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`)
+	w.lastEvent = w.statements.prepare(ctx, `SELECT `+columns+` FROM events e LEFT JOIN streams s ON s.id = e.stream
+		ORDER BY e.position DESC LIMIT 1`)
+	if w.statements.err != nil {
+		return nil, w.statements.err
 	}
 	return w, w.refresh(ctx)
 }
 
 // close frees the connection. Closing the last one moves the journal into log.db.
 func (w *writer) close() error {
-	var err error
+	err := w.statements.close()
 	if w.conn != nil {
-		err = w.conn.Close()
+		err = errors.Join(err, w.conn.Close())
 	}
 	return errors.Join(err, w.db.Close())
 }
 
-// refresh forgets what the writer remembers and reads the end of the log.
+// refresh forgets what the writer remembers and reads the end of the log. A damaged end is not built upon.
 func (w *writer) refresh(ctx context.Context) error {
-	var recordedAt int64
-	err := w.conn.QueryRowContext(ctx, `SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1`).
-		Scan(&w.head, &recordedAt)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	last, found, err := one(w.lastEvent.QueryContext(ctx))
+	if err != nil {
 		return err
 	}
-	if err == nil {
-		w.recordedAt = time.UnixMicro(recordedAt).UTC()
-	} else {
-		w.head, w.recordedAt = 0, time.Time{}
+	w.head, w.recordedAt, w.streams = 0, time.Time{}, map[string]stream{}
+	if found {
+		w.head, w.recordedAt = last.Position.Commit, last.RecordedAt
 	}
-	w.streams, w.fresh = map[string]stream{}, true
+	w.fresh = true
 	w.bell.Ring(events.At(w.head))
 	return nil
 }
 
 // run answers requests until the queue is closed and empty.
 func (w *writer) run() {
-	for group := w.queue.take(); group != nil; group = w.queue.take() {
+	for {
+		group, ok := w.queue.take()
+		if !ok {
+			return
+		}
 		answers := make([]answer, len(group))
 		if err := w.store(group, answers); err != nil {
 			for i := range answers {
@@ -144,9 +143,8 @@ func (w *writer) store(group []*request, answers []answer) error {
 		return explain("append", err)
 	}
 	for i, r := range group {
-		if err := context.Cause(r.ctx); err != nil {
-			answers[i] = answer{err: fmt.Errorf("append: %w", err)}
-			continue
+		if !r.claim() {
+			continue // its caller has gone
 		}
 		appended, err := w.place(ctx, r)
 		if err != nil && !errors.Is(err, events.ErrConflict) {
@@ -252,7 +250,7 @@ func (w *writer) stream(ctx context.Context, name string) (stream, error) {
 		return s, nil
 	}
 	var s stream
-	err := w.findStream.QueryRowContext(ctx, name).Scan(&s.id, &s.length)
+	err := scanOne(w.findStream.QueryRowContext(ctx, name), &s.id, &s.length)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return stream{}, nil
@@ -268,15 +266,6 @@ func (w *writer) stream(ctx context.Context, name string) (stream, error) {
 
 // find looks up an event id in this transaction.
 func (w *writer) find(ctx context.Context, id uuid.UUID) (admission.Place, bool, error) {
-	var (
-		p          admission.Place
-		position   uint64
-		recordedAt int64
-	)
-	err := w.findEvent.QueryRowContext(ctx, id[:]).Scan(&p.Stream, &p.Revision, &position, &recordedAt)
-	if errors.Is(err, sql.ErrNoRows) {
-		return admission.Place{}, false, nil
-	}
-	p.Position, p.RecordedAt = events.At(position), time.UnixMicro(recordedAt).UTC()
-	return p, err == nil, err
+	r, found, err := one(w.findEvent.QueryContext(ctx, id[:]))
+	return admission.Place{Stream: r.Stream, Revision: r.Revision, Position: r.Position, RecordedAt: r.RecordedAt}, found, err
 }

@@ -26,6 +26,7 @@ func (j *Judge) NextChange(now time.Time, ev Evidence) time.Time {
 		switch {
 		case o.Outcome != protocol.Pending:
 		case o.Rule == "acknowledge":
+			at(o.OverdueFrom)
 			at(o.EscalateFrom[0])
 		case o.Rule == "open-pre-release", strings.HasPrefix(o.Rule, "notify-"), o.Rule == "propagate-correction",
 			o.Rule == "report-breach", o.Rule == "decide-complaint", o.Rule == "retention-review":

@@ -170,11 +170,11 @@ func hr23ComplaintsDecidedByAnother(r *record) ruling {
 		o := r.duty("decide-complaint/" + string(d.Complaint))
 		switch {
 		case own:
-			t.fail("A complaint about "+name(d.About)+" was decided by that institution itself", decision)
+			t.fail("A complaint was decided by the very institution that it was about", decision)
 		case o != nil:
 			r.inTime(&t, o)
 		case decision == uuid.Nil:
-			t.await("A complaint about "+name(d.About)+" has not been decided on yet", n.ID)
+			t.await("A complaint has not been decided on yet", n.ID)
 		default:
 			t.hold(decision)
 		}

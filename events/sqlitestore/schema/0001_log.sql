@@ -1,4 +1,8 @@
 -- The log. What stands here is never changed: the triggers refuse it for every program that opens the file.
+--
+-- One way round them is known: INSERT OR REPLACE from a program that leaves recursive_triggers off deletes a row
+-- without asking. A trigger on INSERT could stop it, but would double the cost of every append. Such a row
+-- betrays itself by its checksum, or by the hole that it leaves, and in the ledger in any case.
 
 CREATE TABLE streams (
   id   INTEGER PRIMARY KEY,

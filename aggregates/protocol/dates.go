@@ -1,0 +1,212 @@
+package protocol
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"traga.internal/aggregates/calendar"
+	"traga.internal/events"
+)
+
+var noID uuid.UUID
+
+// resolution is that of the log's clock.
+const resolution = time.Microsecond
+
+// dates is a due date and how it came about.
+type dates struct {
+	due        Due
+	compressed bool
+	breaches   []Breach
+	offset     offset // the one that counted
+}
+
+// dates computes the due date of an activation. settled is the act or waiver that settled it, nil while there is
+// none: date changes after it, by occurrence, leave the due date as it is. why, where given, is told each step.
+func (t *Tracker) dates(s *slot, a *active, settled *fact, why *trace) dates {
+	r := a.rule
+	if r.due.before {
+		return t.beforeRelease(s, a, settled, why)
+	}
+	if r.due.unit == hours {
+		at := a.entry.OccurredAt.Add(time.Duration(r.due.n) * time.Hour)
+		why.add(0, "%s after it occurred, to the minute", r.due.offset)
+		return dates{due: Due{Date: t.day(at), Instant: at}, offset: r.due.offset}
+	}
+	o := t.alternate(a, a.offset, a.entry.Revision)
+	d := dates{offset: o}
+	why.count(a.from, o, false)
+	d.set(t, o.plain(t.cal, a.from, false), t.day(a.entry.RecordedAt), why)
+	return d
+}
+
+// alternate is the offset that holds for an activation, judged by the state of the case as known when entry seq
+// was recorded.
+func (t *Tracker) alternate(a *active, plain offset, seq uint64) offset {
+	for _, alt := range a.rule.alternates {
+		if !alt.when.stateful {
+			continue // judged when the activation was read
+		}
+		b := binding{event: a.data, toward: string(a.rule.Toward), actor: actor{string(a.entry.Actor.Role), string(a.entry.Actor.Institution)},
+			state: caseState{RiskLevel: lastKnown(t.risks, int(seq)+1), SentenceMonths: lastKnown(t.sentences, int(seq)+1)}}
+		if alt.when.holds(&b) {
+			return alt.offset
+		}
+	}
+	return plain
+}
+
+// set makes a plain due date the due date, compressed if it lies before the next working day after the recorded
+// date: then that working day is the due date.
+func (d *dates) set(t *Tracker, plain, recorded events.Date, why *trace) {
+	next := t.cal.AddWorkingDays(recorded, 1)
+	d.due, d.compressed = Due{Date: plain}, plain < next
+	if d.compressed {
+		why.compressed(plain, recorded, next)
+		d.due.Date = next
+	}
+}
+
+// dateStep is something that sets a before-release due date or moves it.
+type dateStep struct {
+	*fact
+	date events.Date
+}
+
+// dateSteps are the date decisions that took effect and, for rules whose offset hangs on the sentence, what was
+// recorded of it later, in order of recording.
+func (t *Tracker) dateSteps(a *active) []dateStep {
+	steps := make([]dateStep, 0, len(t.chain)+1)
+	for _, d := range t.chain {
+		steps = append(steps, dateStep{&d.fact, d.date})
+	}
+	if len(a.rule.alternates) == 0 || len(steps) == 0 {
+		return steps
+	}
+	release := t.release()
+	for _, s := range t.sentences {
+		if s.stands() && s.entry.Revision > steps[0].entry.Revision && (release == nil || s.at().before(release.at())) {
+			steps = append(steps, dateStep{&s.fact, 0})
+		}
+	}
+	slices.SortStableFunc(steps, func(x, y dateStep) int { return int(x.entry.Revision) - int(y.entry.Revision) })
+	for i := 1; i < len(steps); i++ {
+		if steps[i].date == 0 {
+			steps[i].date = steps[i-1].date
+		}
+	}
+	return steps
+}
+
+// beforeRelease follows the release date as it was decided, step by step.
+func (t *Tracker) beforeRelease(s *slot, a *active, settled *fact, why *trace) dates {
+	var d dates
+	var last dateStep
+	var lastPlain events.Date
+	for i, step := range t.dateSteps(a) {
+		o := t.alternate(a, a.rule.due.offset, step.entry.Revision)
+		plain := o.plain(t.cal, step.date, true)
+		recorded := t.day(step.entry.RecordedAt)
+		if i == 0 {
+			why.decided(step, o)
+			why.count(step.date, o, true)
+			d.set(t, plain, recorded, why)
+			d.offset, last, lastPlain = o, step, plain
+			continue
+		}
+		if settled != nil && settled.at().before(step.at()) {
+			if step.date != last.date {
+				why.add(step.date, "The date was changed to %s when this was done or waived already: the due date stays.", step.date)
+			}
+			break
+		}
+		if step.date == last.date && o == d.offset {
+			continue
+		}
+		earlier := plain < lastPlain
+		if step.date != last.date {
+			earlier = step.date < last.date
+		}
+		overdue := t.wasOverdue(s, a, d.due.Date, step.fact)
+		d.offset, last, lastPlain = o, step, plain
+		why.decided(step, o)
+		if overdue && earlier {
+			why.add(d.due.Date, "It was overdue already when that was recorded on %s: the old due date stays (no amnesty).", recorded)
+			continue
+		}
+		if overdue {
+			d.breaches = append(d.breaches, Breach{Due: d.due.Date, From: d.due.Date + 1, Until: recorded})
+			why.add(d.due.Date, "It was overdue until that was recorded on %s; the breach stays listed.", recorded)
+		}
+		why.count(step.date, o, true)
+		d.set(t, plain, recorded, why)
+	}
+	release := t.release()
+	if release == nil || release.day >= last.date || settled != nil && settled.at().before(release.at()) {
+		return d
+	}
+	if t.wasOverdue(s, a, d.due.Date, &release.fact) {
+		why.add(d.due.Date, "The person was released on %s, before the expected date, when this was overdue already: the due date stays.", release.day)
+		return d
+	}
+	why.add(release.day, "The person was released on %s, before the expected date: due on that day.", release.day)
+	d.due, d.compressed = Due{Date: release.day}, false
+	return d
+}
+
+// wasOverdue reports whether an obligation due on a date was overdue on the day on which a step was recorded, by
+// what was recorded that day: nothing that meets or waives it had been done by then and was on record by the end
+// of that day. Going by the day and not by the order within it, an import gives the same in any order.
+func (t *Tracker) wasOverdue(s *slot, a *active, due events.Date, step *fact) bool {
+	recorded := t.day(step.entry.RecordedAt)
+	if due >= recorded {
+		return false
+	}
+	byThen := func(f *fact) bool {
+		return t.day(f.since.RecordedAt) <= recorded && !f.entry.OccurredAt.After(step.entry.RecordedAt)
+	}
+	if met, _ := t.fulfilment(a, byThen); met != nil {
+		return false
+	}
+	w := t.waiver(s, a)
+	return w == nil || !byThen(w)
+}
+
+// clocks sets the instants at which an undone obligation changes its state.
+func (t *Tracker) clocks(o *Obligation, s *slot, r *rule, used offset) {
+	made := clockwork{o.Due, t.cal, r, used}
+	before := &s.Obligation
+	if s.made == made {
+		o.WarnFrom, o.OverdueFrom, o.EscalateFrom = before.WarnFrom, before.OverdueFrom, before.EscalateFrom
+		return
+	}
+	s.made = made
+	lead := r.warning.lead(used)
+	warn := o.Due.Date
+	switch lead.unit {
+	case workingDays:
+		warn = t.cal.AddWorkingDays(warn, -lead.n)
+	case months:
+		warn = warn.AddMonths(-lead.n)
+	default:
+		warn -= events.Date(lead.n)
+	}
+	o.WarnFrom = t.cal.Start(warn)
+	o.OverdueFrom = t.cal.Start(o.Due.Date + 1)
+	if !o.Due.Instant.IsZero() {
+		o.OverdueFrom = o.Due.Instant.Add(resolution)
+	}
+	for i, after := range r.escalation.after {
+		o.EscalateFrom[i] = t.cal.Start(t.cal.AddWorkingDays(o.Due.Date, after+1))
+	}
+}
+
+// clockwork is what those instants hang on.
+type clockwork struct {
+	due  Due
+	cal  *calendar.Calendar
+	rule *rule
+	used offset
+}

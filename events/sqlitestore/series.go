@@ -1,0 +1,63 @@
+package sqlitestore
+
+import (
+	"context"
+	"fmt"
+
+	"traga.internal/events"
+	"traga.internal/events/internal/admission"
+)
+
+// Call is one call of Append.
+type Call struct {
+	Stream   string
+	Expected events.Expected
+	Proposed []events.Proposed
+}
+
+// AppendSeries does what as many calls of Append would, one after the other, in few transactions: for those who
+// write large logs. Each call is stored whole or not at all, and the store's clock is asked once for each that is
+// stored, in their order. It returns when all are answered, with the error of the first that failed; those after
+// it may be stored. When ctx ends, calls that the store has not begun with are not stored.
+func (s *Store) AppendSeries(ctx context.Context, calls ...Call) error {
+	if s.writer == nil {
+		return fmt.Errorf("append: %w", ErrReadOnly)
+	}
+	for _, c := range calls {
+		if err := admission.Check(c.Stream, c.Expected, c.Proposed); err != nil {
+			return err
+		}
+	}
+	var (
+		first   error
+		waiting []*request
+	)
+	for _, c := range calls {
+		r := newRequest(c.Stream, c.Expected, c.Proposed)
+		if err := s.writer.queue.put(r); err != nil {
+			first = fmt.Errorf("append: %w", err)
+			break
+		}
+		waiting = append(waiting, r)
+	}
+	for _, r := range waiting {
+		select {
+		case a := <-r.answer:
+			if first == nil {
+				first = a.err
+			}
+			continue
+		case <-ctx.Done():
+		}
+		if r.claim() {
+			if first == nil {
+				first = fmt.Errorf("append: %w", context.Cause(ctx))
+			}
+			continue
+		}
+		if a := <-r.answer; first == nil {
+			first = a.err
+		}
+	}
+	return first
+}

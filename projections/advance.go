@@ -1,0 +1,317 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"traga.internal/events"
+)
+
+// readLimit is how many events are asked of the log at once; a store may give fewer.
+const readLimit = 1024
+
+// projected are the streams that projections read.
+var projected = events.Filter{StreamPrefixes: []string{casePrefix, protocolPrefix, directoryPrefix}}
+
+// group is the projections that stand at the same position and go on together: each event is read, decoded and
+// folded once for all of them. It belongs to one goroutine at a time.
+type group struct {
+	e       *Engine
+	members []*generation
+	at      events.Position
+	folder  *folder // nil after a failure: it is made anew at the checkpoint
+	limit   int     // events a transaction
+}
+
+func (e *Engine) newGroup(at events.Position, members ...*generation) *group {
+	return &group{e: e, members: members, at: at, limit: e.o.page}
+}
+
+// page is a part of the log on its way through reading, folding and writing.
+type page struct {
+	events []*events.Event
+	to     events.Position
+	more   bool
+	// broken is the event after these that can't be read, and why.
+	broken *events.Recorded
+	err    error
+
+	work []*work // for each of the group's members, once it is folded
+}
+
+// work is what one projection makes of one page.
+type work struct {
+	g          *generation
+	collectors []Collector // one for each shard
+	errs       []error
+}
+
+// lost says which members could not digest a page, and where it ended. They are tried again event by event, so
+// that the one event is found, and all before it are kept.
+type lost struct {
+	g   *generation
+	to  events.Position
+	why error
+}
+
+// advance goes on until the log's head, or a position where one is given, and returns the members that failed on
+// the way. Any error is trouble that is not an event's: then the group stands at its last checkpoint.
+func (g *group) advance(ctx context.Context, upTo events.Position, progress func(events.Position, int)) (failed []lost, err error) {
+	if g.folder == nil {
+		g.folder = newFolder(g.e.store, g.e.book, g.at, g.e.o.shards, g.e.o.memory)
+	}
+	defer func() {
+		if err != nil || len(g.members) == 0 {
+			g.folder = nil // it may have run ahead of what was committed
+		}
+	}()
+	read := make(chan *page)
+	foldedPages := make(chan *page)
+	members := slices.Clone(g.members)
+	run, ctx := errgroup.WithContext(ctx)
+	run.Go(func() error {
+		defer close(read)
+		return g.read(ctx, upTo, read)
+	})
+	run.Go(func() error {
+		defer close(foldedPages)
+		for p := range read {
+			if err := g.fold(ctx, p, members); err != nil {
+				return err
+			}
+			select {
+			case foldedPages <- p:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
+	run.Go(func() error {
+		for p := range foldedPages {
+			now, err := g.write(ctx, p)
+			if err != nil {
+				return err
+			}
+			failed = append(failed, now...)
+			if progress != nil {
+				progress(p.to, len(p.events))
+			}
+			if p.err != nil {
+				return g.stopAll(ctx, p.broken, p.err)
+			}
+			if len(g.members) == 0 {
+				return errNoneLeft
+			}
+		}
+		return nil
+	})
+	if err = run.Wait(); errors.Is(err, errNoneLeft) {
+		err = nil
+	}
+	return failed, err
+}
+
+// errNoneLeft ends an advance of which no projection is left.
+var errNoneLeft = errors.New("no projection of the group goes on")
+
+// read reads and decodes pages until the log's head.
+func (g *group) read(ctx context.Context, upTo events.Position, out chan<- *page) error {
+	filter := projected
+	for after, more := g.at, true; more; {
+		p := &page{to: after, events: make([]*events.Event, 0, min(g.limit, readLimit))}
+		for len(p.events) < g.limit && p.err == nil {
+			got, err := g.e.store.ReadAll(ctx, p.to, min(readLimit, g.limit-len(p.events)), filter)
+			if err != nil {
+				return &troubleError{fmt.Errorf("read the log after %s: %w", p.to, err)}
+			}
+			p.more = got.More
+			for i := range got.Events {
+				r := &got.Events[i]
+				if upTo != events.Start && r.Position.After(upTo) {
+					got.Scanned, p.more = upTo, false
+					break
+				}
+				e, err := events.Decode(r)
+				if err != nil {
+					p.broken, p.err, p.more = r, err, false
+					break
+				}
+				p.events = append(p.events, e)
+				p.to = r.Position
+			}
+			if p.err == nil {
+				p.to = got.Scanned
+				if upTo != events.Start && !upTo.After(p.to) {
+					p.to, p.more = upTo, false
+				}
+			}
+			if !p.more {
+				break
+			}
+		}
+		if p.to == after && p.err == nil {
+			return nil // nothing new
+		}
+		after, more = p.to, p.more
+		select {
+		case out <- p:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// fold folds a page and lets every member collect from it.
+func (g *group) fold(ctx context.Context, p *page, members []*generation) error {
+	for _, m := range members {
+		w := &work{g: m, errs: make([]error, len(g.folder.shards))}
+		for range g.folder.shards {
+			w.collectors = append(w.collectors, m.p.Collect())
+		}
+		p.work = append(p.work, w)
+	}
+	err := g.folder.page(ctx, p.events, func(shard int, s *Step) {
+		for _, w := range p.work {
+			if w.errs[shard] == nil {
+				w.errs[shard] = guard(func() error { return w.collectors[shard].Collect(s) })
+			}
+		}
+	})
+	if err != nil && !isTrouble(err) {
+		for _, w := range p.work { // what can't be folded stops all
+			w.errs[0] = errors.Join(w.errs[0], err)
+		}
+		return nil
+	}
+	g.folder.at = p.to
+	return err
+}
+
+// guard turns a panic into an error, so that one projection's fault stops that projection only.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.New("the program failed on it")
+			if fault, ok := r.(runtime.Error); ok {
+				err = fmt.Errorf("the program failed on it: %w", fault)
+			}
+		}
+	}()
+	return fn()
+}
+
+// write commits a page: each member's rows and its checkpoint, all in one transaction. A member that fails is
+// undone alone. A crash before the commit leaves rows and checkpoints as they were; after it both have moved.
+func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
+	f, release, err := g.e.use()
+	if err != nil {
+		return nil, &troubleError{err}
+	}
+	defer release()
+	var left []*generation
+	err = f.transact(ctx, func() error {
+		for _, m := range g.members {
+			there, err := f.holds(ctx, m)
+			if err == nil && !there {
+				continue // a rebuilt generation has taken its place
+			}
+			if err == nil {
+				i := slices.IndexFunc(p.work, func(w *work) bool { return w.g == m })
+				err = g.writeOne(ctx, f, p.work[i])
+			}
+			switch {
+			case err != nil && isTrouble(err):
+				return err
+			case err != nil:
+				failed = append(failed, lost{m, p.to, err})
+				g.e.o.log.LogAttrs(ctx, levelDebug, "projection could not take a page", attr("projection", m.p.Name), attr("error", err.Error()))
+			default:
+				if err := f.checkpoint(ctx, m, p.to); err != nil {
+					return &troubleError{err}
+				}
+				left = append(left, m)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, &troubleError{fmt.Errorf("commit the projections at %s: %w", p.to, err)}
+	}
+	g.e.moved(left, p.to)
+	g.members, g.at = left, p.to
+	return failed, nil
+}
+
+// writeOne writes one member's rows under a savepoint.
+func (g *group) writeOne(ctx context.Context, f *file, w *work) error {
+	if err := errors.Join(w.errs...); err != nil {
+		return err
+	}
+	if _, err := f.exec(ctx, "SAVEPOINT member"); err != nil {
+		return &troubleError{err}
+	}
+	tx := &Tx{f: f, g: w.g}
+	var err error
+	for _, c := range w.collectors {
+		if err = guard(func() error { return c.Write(ctx, tx) }); err != nil {
+			break
+		}
+	}
+	if err != nil {
+		if _, undo := f.exec(context.WithoutCancel(ctx), "ROLLBACK TO member"); undo != nil {
+			return &troubleError{errors.Join(err, undo)}
+		}
+	}
+	if _, release := f.exec(ctx, "RELEASE member"); release != nil {
+		return &troubleError{errors.Join(err, release)}
+	}
+	return err
+}
+
+// moved makes committed checkpoints known.
+func (e *Engine) moved(members []*generation, to events.Position) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range members {
+		m.at, m.failed = to, nil
+	}
+	e.trouble = nil
+	e.tellLocked()
+}
+
+// stopAll stops every member at an event that can't be read.
+func (g *group) stopAll(ctx context.Context, at *events.Recorded, reason error) error {
+	for _, m := range g.members {
+		if err := g.e.stop(ctx, m, &FailedError{Projection: m.p.Name, Event: at.ID, Position: at.Position, Reason: reason.Error()}); err != nil {
+			return err
+		}
+	}
+	g.members = nil
+	return errNoneLeft
+}
+
+// stop records that a projection has stopped at an event, and says so.
+func (e *Engine) stop(ctx context.Context, m *generation, failed *FailedError) error {
+	f, release, err := e.use()
+	if err != nil {
+		return &troubleError{err}
+	}
+	defer release()
+	if err := f.stop(ctx, m, failed); err != nil {
+		return &troubleError{err}
+	}
+	e.mu.Lock()
+	m.failed = failed
+	e.tellLocked()
+	e.mu.Unlock()
+	e.o.log.LogAttrs(ctx, levelError, "projection stopped", attr("projection", failed.Projection), attr("event", failed.Event.String()),
+		attr("position", failed.Position.String()), attr("error", failed.Reason))
+	return nil
+}
