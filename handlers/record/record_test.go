@@ -361,7 +361,7 @@ func TestTheRegistersOfAJurisdictionAreWrittenTheSameWay(t *testing.T) {
 }
 
 func TestAnObligationThatTheCaseDoesNotHaveIsNeitherWaivedNorAcknowledged(t *testing.T) {
-	r := record.New(memstore.New(atNoon), protocol.NewBook(), record.WithClock(atNoon), record.WithDuties(func() record.Duties { return &oneDuty{} }))
+	r := record.New(memstore.New(atNoon), protocol.NewBook(), record.WithClock(atNoon), duties())
 	must(t, r, opening("MK-2026-0001"))
 	acknowledged := func(id string) string {
 		return `{"case":"MK-2026-0001","type":"AlertAcknowledged",` + prison + `,"data":{"obligation":"` + id + `","note":"n"}}`
@@ -374,13 +374,8 @@ func TestAnObligationThatTheCaseDoesNotHaveIsNeitherWaivedNorAcknowledged(t *tes
 	}
 }
 
-// oneDuty knows the obligation that the opening of a case activates.
-type oneDuty struct{ known []protocol.Obligation }
-
-func (d *oneDuty) Evolve(e *events.Event) {
-	if e.Type == "CaseOpened" {
-		d.known = append(d.known, protocol.Obligation{ID: "screening"})
-	}
+// duties are those of the shipped rules.
+func duties() record.Option {
+	book := protocol.NewBook()
+	return record.WithDuties(func() record.Duties { return protocol.NewTracker(book) })
 }
-
-func (d *oneDuty) Obligations() []protocol.Obligation { return d.known }
