@@ -164,15 +164,14 @@ func (t *Tracker) wasOverdue(s *slot, a *active, due events.Date, step *fact) bo
 	if due >= recorded {
 		return false
 	}
-	by := func(f *fact, since *events.Event) bool {
-		return t.day(since.RecordedAt) <= recorded && !f.entry.OccurredAt.After(step.entry.RecordedAt)
+	byThen := func(f *fact) bool {
+		return t.day(f.since.RecordedAt) <= recorded && !f.entry.OccurredAt.After(step.entry.RecordedAt)
 	}
-	met, _ := t.fulfilment(a, func(x *act) bool { return by(&x.fact, x.since) })
-	if met != nil {
+	if met, _ := t.fulfilment(a, byThen); met != nil {
 		return false
 	}
 	w := t.waiver(s, a)
-	return w == nil || !by(w, w.entry.Event)
+	return w == nil || !byThen(w)
 }
 
 // clocks sets the instants at which an undone obligation changes its state.
