@@ -203,7 +203,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 	server := &http.Server{Handler: n.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn)}
 	var work sync.WaitGroup
-	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watcher.Run}, more...) {
+	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch}, more...) {
 		work.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				stop(err) // a part of the service that ends by itself ends the service
@@ -225,6 +225,19 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 		err = errors.Join(cause, err)
 	}
 	return errors.Join(err, n.close())
+}
+
+// watch runs the deadline watcher once the read models, in which it finds its work, have reached the log's head.
+func (n *node) watch(ctx context.Context) error {
+	head, err := n.store.Head(ctx)
+	if err == nil {
+		err = n.engine.WaitFor(ctx, head)
+	}
+	if err != nil && ctx.Err() == nil {
+		// A read model that has stopped is named by /readyz and by projection list; what is left is watched.
+		n.log.ErrorContext(ctx, "the deadline watcher starts on read models that are not up to date", "error", err)
+	}
+	return n.watcher.Run(ctx)
 }
 
 func (n *node) close() error {

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
+	"reflect"
 	"strings"
 	"time"
 
@@ -80,6 +82,7 @@ func (a *api) describe() huma.Config {
 	c := huma.DefaultConfig("traga", a.version)
 	c.Info.Description = "Audit and case history of violent extremist prisoners: every action is an immutable event; status, alerts and the " +
 		"timeline of who shared what with whom are read from them. Every read takes `at`: what was known then.\n\n" + kosovoNote
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/openapi", "", ""
 	c.RejectUnknownQueryParameters = true
 	c.CreateHooks = nil // no $schema links in answers
@@ -88,6 +91,19 @@ func (a *api) describe() huma.Config {
 	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
 	c.DefaultFormat = "application/json"
 	return c
+}
+
+// schemaName names a type in the OpenAPI document after its package too: a Share is another thing in each.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	place := path.Base(t.PkgPath())
+	if t.Name() == "" || place == "api" || place == "." {
+		return name
+	}
+	return strings.ToUpper(place[:1]) + place[1:] + name
 }
 
 const kosovoNote = "`XK` is Kosovo*. * This designation is without prejudice to positions on status, and is in line with UNSCR 1244 and the " +
