@@ -341,7 +341,7 @@ func (f *file) create(ctx context.Context, p Projection) (*generation, error) {
 		if _, err := f.exec(ctx, "DROP TABLE IF EXISTS "+g.table(t.Name)); err != nil {
 			return nil, explain("make the tables of "+p.Name, err)
 		}
-		if _, err := f.exec(ctx, fmt.Sprintf("CREATE TABLE %s (%s) %s", g.table(t.Name), t.Columns, options)); err != nil {
+		if _, err := f.exec(ctx, fmt.Sprintf("CREATE TABLE %s (%s\n) %s", g.table(t.Name), t.Columns, options)); err != nil {
 			return nil, explain("make the tables of "+p.Name, err)
 		}
 	}

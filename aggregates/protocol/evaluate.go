@@ -159,8 +159,8 @@ type done struct {
 }
 
 // fulfilment is what meets an activation: of the acts that a rule asks for, by occurrence. known, where given,
-// says which acts are to be counted. over is the act after which nothing is due any more.
-func (t *Tracker) fulfilment(a *active, known func(*act) bool) (met *done, over *act) {
+// says what is to be counted. over is the act after which nothing is due any more.
+func (t *Tracker) fulfilment(a *active, known func(*fact) bool) (met *done, over *act) {
 	for _, key := range a.keys {
 		m, o := t.fulfilmentIn(t.acts[key], a, known)
 		if m != nil && (met == nil || m.at().before(met.at())) {
@@ -173,7 +173,7 @@ func (t *Tracker) fulfilment(a *active, known func(*act) bool) (met *done, over 
 	return met, over
 }
 
-func (t *Tracker) fulfilmentIn(list []*act, a *active, known func(*act) bool) (met *done, over *act) {
+func (t *Tracker) fulfilmentIn(list []*act, a *active, known func(*fact) bool) (met *done, over *act) {
 	r := a.rule
 	until := t.until(a)
 	count, together := 0, uint8(0)
@@ -183,12 +183,12 @@ func (t *Tracker) fulfilmentIn(list []*act, a *active, known func(*act) bool) (m
 		if until != nil && until.at().before(x.at()) {
 			break
 		}
-		if !x.stands() || known != nil && !known(x) || r.notBefore == afterRelease && t.day(x.entry.OccurredAt) < a.from {
+		if !x.stands() || known != nil && !known(&x.fact) || r.notBefore == afterRelease && t.day(x.entry.OccurredAt) < a.from {
 			continue
 		}
 		counted := x.since
 		if r.precededBy != "" {
-			before := t.precedent(x)
+			before := t.precedent(x, known)
 			if before == nil {
 				continue
 			}
@@ -216,18 +216,35 @@ func (t *Tracker) from(list []*act, a *active) int {
 		return 0
 	}
 	i, _ := slices.BinarySearchFunc(list, a.at(), func(x *act, m mark) int {
-		if x.at().before(m) {
-			return -1
+		if m.before(x.at()) {
+			return 1
 		}
-		return 1
+		return -1 // the activating event itself, such as a plan's review, is too early too
 	})
 	return i
 }
 
+// metSince is the event from whose recording on an obligation was known to be met, be it by another act than the
+// one that counts now because it was done first.
+func (t *Tracker) metSince(a *active, met *done) *events.Event {
+	first := met.since
+	for _, key := range a.keys {
+		for _, x := range t.acts[key] {
+			if !x.stands() || x.since.Revision >= first.Revision {
+				continue
+			}
+			if m, _ := t.fulfilment(a, func(y *fact) bool { return y.since.Revision <= x.since.Revision }); m != nil && m.since.Revision < first.Revision {
+				first = m.since
+			}
+		}
+	}
+	return first
+}
+
 // precedent is the event that had to come before an act; nil if none did.
-func (t *Tracker) precedent(x *act) *fact {
+func (t *Tracker) precedent(x *act, known func(*fact) bool) *fact {
 	for _, f := range t.precedents[actKey{x.rule, x.same}] {
-		if f.stands() && f.at().before(x.at()) {
+		if f.stands() && f.at().before(x.at()) && (known == nil || known(f)) {
 			return f
 		}
 	}
@@ -356,13 +373,14 @@ func (t *Tracker) compute(s *slot) (Obligation, bool) {
 	s.doneAt = time.Time{}
 	switch {
 	case met != nil:
+		since := t.metSince(a, met)
 		o.FulfilledBy, o.MetOn, o.Outcome = met.entry.ID, t.day(met.entry.OccurredAt), MetLate
 		if o.inTime(met.entry.OccurredAt, o.MetOn) {
 			o.Outcome = Met
-			o.RecordedLate = !met.since.RecordedAt.Before(o.OverdueFrom)
+			o.RecordedLate = !since.RecordedAt.Before(o.OverdueFrom)
 		}
 		s.doneAt = met.entry.OccurredAt
-		known = t.freeze(&o, met.since, a)
+		known = t.freeze(&o, since, a)
 	case waiver != nil:
 		o.WaivedBy, o.Outcome = waiver.entry.ID, Waived
 		until := t.day(waiver.entry.RecordedAt)

@@ -98,50 +98,6 @@ func (deaf) Appended(string, time.Duration) {}
 func (deaf) Conflict()                      {}
 func (deaf) Refused(string)                 {}
 
-// Condition is what the writer believes of the case: AnyRevision, or AtRevision(n). The zero value is AnyRevision.
-type Condition struct {
-	exact    bool
-	revision uint64
-}
-
-// AnyRevision records on whatever state the case is in: If-Match: *.
-var AnyRevision = Condition{}
-
-// AtRevision records only if the last event of the case has this revision, counted from 0: If-Match.
-func AtRevision(n uint64) Condition { return Condition{exact: true, revision: n} }
-
-// ErrPrecondition is matched by every *PreconditionError.
-var ErrPrecondition = errors.New("the case has moved on")
-
-// PreconditionError says that the case was not at the revision that the writer named. Nothing was stored.
-type PreconditionError struct {
-	Wanted uint64
-	// Length is the number of events that the case has; its revision is one less.
-	Length uint64
-}
-
-func (e *PreconditionError) Error() string {
-	if e.Length == 0 {
-		return fmt.Sprintf("the case has no events yet, and the action was meant for revision %d", e.Wanted)
-	}
-	return fmt.Sprintf("the case is at revision %d, and the action was meant for revision %d", e.Length-1, e.Wanted)
-}
-
-// Is makes errors.Is(err, ErrPrecondition) true.
-func (e *PreconditionError) Is(target error) bool { return target == ErrPrecondition }
-
-// Receipt says where an action was recorded.
-type Receipt struct {
-	ID         uuid.UUID       `json:"id"`
-	Case       string          `json:"case"`
-	Type       string          `json:"type"`
-	Revision   uint64          `json:"revision"`
-	Position   events.Position `json:"position"`
-	RecordedAt time.Time       `json:"recordedAt"`
-	// Repeated is true when the same action had been recorded before under the same id.
-	Repeated bool `json:"repeated"`
-}
-
 // Record decides on an action and, if nothing speaks against it, stores it: when Record returns a Receipt, the
 // event is durable. It fails with a *casefile.Refusal, a *PreconditionError, or the store's error; after a store's
 // error or a cancelled context the outcome is unknown, and repeating the call with the same id is safe. Of the same
@@ -306,6 +262,9 @@ func (r *Recorder) decide(f *fold, a *Action, k *events.Kind, id uuid.UUID, now 
 		return nil, nil, err
 	}
 	var findings []casefile.Finding
+	if f.judge == nil { // an import, of past actions only
+		return decided, nil, nil
+	}
 	for _, f := range f.judge.WouldBreak(e) {
 		findings = append(findings, casefile.Finding(f))
 	}
@@ -422,10 +381,6 @@ func (r *Recorder) appendBlind(ctx context.Context, a *Action, k *events.Kind, i
 		r.observer.Appended(e.Type, time.Since(began))
 	}
 	return Receipt{ID: id, Case: a.Case, Type: a.Type, Revision: at.Revision, Position: at.Position, RecordedAt: at.RecordedAt, Repeated: at.Repeated}, nil
-}
-
-func receiptOf(e *events.Event, repeated bool) Receipt {
-	return Receipt{ID: e.ID, Case: e.Case, Type: e.Type, Revision: e.Revision, Position: e.Position, RecordedAt: e.RecordedAt, Repeated: repeated}
 }
 
 func reusedID() *casefile.Refusal {

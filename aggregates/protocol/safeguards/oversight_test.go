@@ -114,3 +114,21 @@ func TestHR28KeptNoLongerThanNeeded(t *testing.T) {
 		"the hold was annulled":                           {duties: one(isMet), given: []*events.Event{hold("2030-01-01"), review("2031-03-01", "erase"), annul("2031-03-02", "hold")}, at: "2031-12-01", then: Fail},
 	})
 }
+
+// Which days are worked is the matter of the case's own subdivision, and follows a correction of where it is.
+func TestHR27CountsTheWorkingDaysOfTheSubdivision(t *testing.T) {
+	in := func(e *events.Event) *events.Event {
+		e.Case, e.Jurisdiction = "BA-2025-0001", "BA"
+		return e
+	}
+	opened := func(institution events.Institution) *events.CaseOpened {
+		return &events.CaseOpened{Subject: "s", Name: "n", DateOfBirth: date("1990-01-01"), Sex: "male", Reason: "convicted", Institution: institution, AdmittedOn: date("2025-11-03")}
+	}
+	late := in(on("2025-11-18", prison, &events.IdentityDocumentsSecured{}, recorded("2025-11-24"))) // 21 November is a holiday in ba-srp
+	thus(t, "HR27", map[string]told{
+		"four working days in the Federation": {given: []*events.Event{in(on("2025-11-03", prison, opened("ba-bih-prison-zenica"))), late}, then: Fail},
+		"three in Republika Srpska":           {given: []*events.Event{in(on("2025-11-03", prison, opened("ba-srp-prison-foca"))), late}, then: NotApplicable},
+		"as corrected": {given: []*events.Event{in(on("2025-11-03", prison, opened("ba-bih-prison-zenica"), as("opened"))), late,
+			in(correct("2025-11-25", "opened", opened("ba-srp-prison-foca")))}, then: NotApplicable},
+	})
+}
