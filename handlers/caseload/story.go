@@ -38,13 +38,13 @@ type story struct {
 
 // cast is who acts in the case.
 type cast struct {
-	treatment, nurse, security              desk // of the prison
-	des, coord, omb, dpa, court             desk
-	care                                    desk // the centre for social work, or the municipality
-	probation, employment, education        desk
-	health, police, ngo                     desk
-	planned, sharedRisk, conferenceTopics   []events.Category // what care may be told at each occasion
-	reportTopics, requestTopics, careNeedes []events.Category
+	treatment, nurse, security             desk // of the prison
+	des, coord, omb, dpa, court            desk
+	care                                   desk // the centre for social work, or the municipality
+	probation, employment, education       desk
+	health, police, ngo                    desk
+	planned, conferenceTopics              []events.Category // what care may be told at each occasion
+	reportTopics, requestTopics, careNeeds []events.Category
 }
 
 // newStory casts the case.
@@ -67,7 +67,7 @@ func newStory(r *register, p profile, key string, rng *rand.Rand) *story {
 	s.conferenceTopics = []events.Category{events.Identity, events.Sentence, events.Risk}
 	s.reportTopics = s.conferenceTopics
 	s.requestTopics = []events.Category{events.Identity, events.Family}
-	s.careNeedes = []events.Category{events.Identity, events.Housing, events.EmploymentInfo, events.EducationInfo, events.Family}
+	s.careNeeds = []events.Category{events.Identity, events.Housing, events.EmploymentInfo, events.EducationInfo, events.Family}
 	if s.care.Role == events.Municipality {
 		s.planned = s.planned[:1]
 		s.conferenceTopics = []events.Category{events.Identity, events.Housing, events.Family}
