@@ -436,7 +436,7 @@ func (t *Tracker) cancelled(s *slot) (Obligation, bool) {
 	o := s.Obligation
 	o.Outcome, o.FulfilledBy, o.WaivedBy, o.MetOn, o.RecordedLate, o.Breaches, o.Reached = Cancelled, noID, noID, 0, false, nil, 0
 	s.doneAt = time.Time{}
-	if o.Duty == s.rule.duty && s.rule.party == nil && s.rule.Duty == string(s.rule.duty) {
+	if s.rule.duty != "" { // a role's, not one named party's
 		o.DutyHolder = t.holders.knownAfter(o.Duty, len(t.records))
 	}
 	return o, true
