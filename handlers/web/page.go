@@ -308,7 +308,6 @@ func (p *page) T(key string, args ...any) string { return p.texts.text(key, args
 // Or is the first text that is not empty.
 func (p *page) Or(texts ...string) string { return cmp.Or(texts...) }
 
-
 // With is what a part of a page gets: the page as P, and named values.
 func (p *page) With(pairs ...any) map[string]any {
 	m := map[string]any{"P": p}
