@@ -109,15 +109,3 @@ var kosovo = regexp.MustCompile(`(?i)(?:kosov|косов)\pL*\*?`)
 func starred(s string) string {
 	return kosovo.ReplaceAllStringFunc(s, func(w string) string { return strings.TrimSuffix(w, "*") + "*" })
 }
-
-var word = regexp.MustCompile(`[/\w-]+`)
-
-// inWords puts the names of institutions in the place of their ids in a sentence.
-func (n names) inWords(sentence, lang string) string {
-	return word.ReplaceAllStringFunc(sentence, func(w string) string {
-		if !strings.Contains(w, "-") || n[events.Institution(w)] == nil {
-			return w
-		}
-		return n.of(events.Institution(w), lang)
-	})
-}

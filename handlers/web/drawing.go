@@ -20,7 +20,8 @@ const (
 	rowSize   = 46
 	markSize  = 18 // more for a row with a line of marks
 	bandRows  = 12 // after so many rows the institutions are named again
-	charWidth = 6.4
+	charWidth = 6.4 // of a letter, about; and of one in an institution's name
+	nameWidth = 7.3
 )
 
 // drawing is the picture of who shared what with whom, laid out: a column for each institution, a row for each act
@@ -85,7 +86,7 @@ func (p *page) draw(picture timeline.Picture, known names) *drawing {
 	width := min(max((1060-gutter)/len(picture.Lanes), 134), 250)
 	for i, l := range picture.Lanes {
 		c := column{X: gutter + i*width + width/2, Width: width, Name: known.of(l.Institution, p.Language())}
-		c.Lines = wrap(c.Name, int(float64(c.Plate()-10)/charWidth), 3)
+		c.Lines = wrap(c.Name, int(float64(c.Plate()-8)/nameWidth), 3)
 		roles := make([]string, len(l.Roles))
 		for i, r := range l.Roles {
 			roles[i] = p.Role(r)
@@ -257,6 +258,21 @@ func (p *page) shareRows(shares []timeline.Share, d *drawing, known names) []sha
 		}
 	}
 	return rows
+}
+
+// Start and End are where the line is drawn: it ends inside the heads.
+func (r drawnRow) Start() int {
+	if r.Left < r.From {
+		return r.Left + 8
+	}
+	return r.Left
+}
+
+func (r drawnRow) End() int {
+	if r.Right > r.From {
+		return r.Right - 8
+	}
+	return r.Right
 }
 
 // Line is the baseline of a name plate's i-th line.

@@ -75,7 +75,7 @@ func (s *site) entry(ctx context.Context, p *page) error {
 		return &failure{status: http.StatusNotFound, message: "error.no-entry"}
 	}
 	e := c.History().Find(id)
-	v := &entryView{Entry: row, Case: c.Number(), Sentence: known.inWords(row.Summary, p.Language()), ActorName: known.of(row.Actor.Institution, p.Language())}
+	v := &entryView{Entry: row, Case: c.Number(), Sentence: p.sentence(row.Summary, c.Jurisdiction(), known), ActorName: known.of(row.Actor.Institution, p.Language())}
 	if row.From != nil {
 		v.FromName = known.of(row.From.Institution, p.Language()) + " (" + p.Role(row.From.Role) + ")"
 	}
@@ -136,7 +136,7 @@ func partIn(o *timeline.Obligation, id uuid.UUID) string {
 func (p *page) readRelated(v *entryView, c *timeline.Case, e *history.Entry, known names) {
 	relate := func(other *history.Entry) related {
 		row, _ := c.Entry(other.ID, p.Language())
-		return related{other.ID, known.inWords(row.Summary, p.Language()), row}
+		return related{other.ID, p.sentence(row.Summary, c.Jurisdiction(), known), row}
 	}
 	entries := c.History().Entries()
 	for i, other := range entries {

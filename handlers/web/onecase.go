@@ -162,7 +162,7 @@ var severities = []protocol.Severity{protocol.Critical, protocol.High, protocol.
 
 func (p *page) readSafeguards(v *caseView, c *timeline.Case, verdicts []safeguards.Verdict, known names) {
 	for _, verdict := range verdicts {
-		row := safeguardRow{Verdict: verdict, Sentence: known.inWords(verdict.Explanation, p.Language())}
+		row := safeguardRow{Verdict: verdict, Sentence: p.sentence(verdict.Explanation, c.Jurisdiction(), known)}
 		for _, id := range verdict.Events {
 			if e := c.History().Find(id); e != nil {
 				row.Links = append(row.Links, entryLink{id, e.Revision, e.OccurredAt})
@@ -214,7 +214,7 @@ func (p *page) readKnowledge(c *timeline.Case, known names) knowledge {
 func (p *page) readTimeline(v *caseView, c *timeline.Case, verdicts []safeguards.Verdict, known names) {
 	failing := failingBy(verdicts)
 	for _, e := range c.Timeline(p.Language(), v.Order) {
-		row := entryRow{Entry: e, Sentence: known.inWords(e.Summary, p.Language()), Failing: failing[e.ID], Own: e.Actor.Role == events.System}
+		row := entryRow{Entry: e, Sentence: p.sentence(e.Summary, c.Jurisdiction(), known), Failing: failing[e.ID], Own: e.Actor.Role == events.System}
 		at := e.OccurredAt
 		if v.Order == timeline.Recorded {
 			at = e.RecordedAt

@@ -52,8 +52,14 @@ func catalogueFor(tag string) *catalogue {
 	return catalogues()[0]
 }
 
-// text is a message with its places filled; the English one where the language lacks it.
+// text is a message with its places filled; the English one where the language lacks it. With a first value of 1 the
+// message <key>.1 counts, where there is one.
 func (c *catalogue) text(key string, args ...any) string {
+	if len(args) > 0 && args[0] == 1 {
+		if _, ok := c.texts[key+".1"]; ok {
+			key += ".1"
+		}
+	}
 	s, ok := c.texts[key]
 	if !ok {
 		if s, ok = catalogues()[0].texts[key]; !ok {

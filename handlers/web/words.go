@@ -122,17 +122,22 @@ func (p *page) Word(list string, value any) string {
 
 // ruleTitle says in words what a rule demands.
 func (p *page) ruleTitle(j events.Jurisdiction, rule string) string {
-	if p.title[j] == nil {
-		p.title[j] = map[string]string{}
-		for _, r := range p.rules.Rules(j, events.DateIn(p.Clock, p.zone)) {
-			base, _, _ := strings.Cut(p.Language(), "-")
-			p.title[j][r.ID] = p.Or(r.Titles[p.Language()], r.Titles[base], r.Titles["en"])
-		}
-	}
-	if t := p.title[j][rule]; t != "" {
+	if t := p.titles(j)[rule]; t != "" {
 		return t
 	}
 	return strings.ToUpper(rule[:min(1, len(rule))]) + strings.ReplaceAll(rule[min(1, len(rule)):], "-", " ")
+}
+
+// titles are those of the rules of a jurisdiction, in the page's language where they have it.
+func (p *page) titles(j events.Jurisdiction) map[string]string {
+	if p.title[j] == nil {
+		p.title[j] = map[string]string{}
+		base, _, _ := strings.Cut(p.Language(), "-")
+		for _, r := range p.rules.Rules(j, events.DateIn(p.Clock, p.zone)) {
+			p.title[j][r.ID] = p.Or(r.Titles[p.Language()], r.Titles[base], r.Titles["en"])
+		}
+	}
+	return p.title[j]
 }
 
 var afterDays = regexp.MustCompile(`^(\d+)d$`)
@@ -152,4 +157,27 @@ func (p *page) about(obligation string, n names) string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+var token = regexp.MustCompile(`[/\w.-]*[/\w-]`)
+
+// sentence puts words in the place of what only machines know: institutions go by their names, duties by what they
+// ask for, dates are written out.
+func (p *page) sentence(s string, j events.Jurisdiction, known names) string {
+	return token.ReplaceAllStringFunc(s, func(t string) string {
+		if d, err := events.ParseDate(t); err == nil {
+			return p.dayText(d)
+		}
+		if known[events.Institution(t)] != nil {
+			return known.of(events.Institution(t), p.Language())
+		}
+		rule, _, _ := strings.Cut(t, "/")
+		if title := p.titles(j)[rule]; title != "" && strings.ContainsAny(t, "-/") {
+			if about := p.about(t, known); about != "" {
+				title += " (" + about + ")"
+			}
+			return p.T("quoted", title)
+		}
+		return t
+	})
 }
