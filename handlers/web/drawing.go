@@ -18,8 +18,8 @@ const (
 	margin    = 16
 	headSize  = 78
 	rowSize   = 46
-	markSize  = 18 // more for a row with a line of marks
-	bandRows  = 12 // after so many rows the institutions are named again
+	markSize  = 18  // more for a row with a line of marks
+	bandRows  = 12  // after so many rows the institutions are named again
 	charWidth = 6.4 // of a letter, about; and of one in an institution's name
 	nameWidth = 7.3
 )

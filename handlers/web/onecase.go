@@ -136,6 +136,9 @@ func (p *page) readDuties(v *caseView, c *timeline.Case, known names) {
 		}
 		if x, ok := c.Explain(o.Obligation); ok {
 			row.Steps, row.Source = x.Steps, x.Source
+			for i := range row.Steps {
+				row.Steps[i].Text = p.sentence(row.Steps[i].Text, c.Jurisdiction(), known)
+			}
 		}
 		rows = append(rows, row)
 		if v.NextDue != nil && v.NextDue.Obligation == o.Obligation {

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,13 +83,13 @@ func (c *catalogue) has(key string) bool {
 	return ok
 }
 
-// text is how a value reads in a sentence.
+// text is how a value reads in a sentence: what it points to, empty for nil.
 func text(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case int:
-		return strconv.Itoa(v)
+	if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer {
+		if r.IsNil() {
+			return ""
+		}
+		v = r.Elem().Interface()
 	}
 	return fmt.Sprint(v)
 }

@@ -74,7 +74,7 @@ func (p *page) instantText(t time.Time) string {
 func (p *page) Hour(t time.Time) string { return t.In(p.zone).Format("15:04") }
 
 // Role, Category and Jurisdiction are the names of the catalogue in the page's language.
-func (p *page) Role(r any) string { return p.words.Role(events.Role(text(plain(r)))) }
+func (p *page) Role(r any) string { return p.words.Role(events.Role(text(r))) }
 
 func (p *page) Category(c events.Category) string { return p.words.Category(c) }
 
@@ -88,32 +88,16 @@ func (p *page) Categories(all []events.Category) string {
 }
 
 func (p *page) Jurisdiction(j any) string {
-	return p.words.Jurisdiction(events.Jurisdiction(text(plain(j))))
+	return p.words.Jurisdiction(events.Jurisdiction(text(j)))
 }
 
 // Jurisdictions are the six codes, by their names' order in the catalogue.
 func (p *page) Jurisdictions() []events.Jurisdiction { return events.Jurisdictions() }
 
-func plain(v any) any {
-	switch v := v.(type) {
-	case *events.Role:
-		if v != nil {
-			return *v
-		}
-		return ""
-	case *string:
-		if v != nil {
-			return *v
-		}
-		return ""
-	}
-	return v
-}
-
 // Word is the interface's word for a value of a closed list, such as a state or a phase: the message
 // <list>.<value>, else the value itself with spaces.
 func (p *page) Word(list string, value any) string {
-	v := text(plain(value))
+	v := text(value)
 	if key := list + "." + v; p.texts.has(key) {
 		return p.T(key)
 	}
