@@ -140,7 +140,7 @@ func TestNamesInSentences(t *testing.T) {
 	p := &page{rules: protocol.NewBook(), zone: protocol.NewBook().Zone("MK"), Clock: time.Now(), title: map[events.Jurisdiction]map[string]string{},
 		texts: catalogueFor("en"), words: timeline.WordsFor("en")}
 	for s, want := range map[string]string{
-		"mk-csw-skopje (centre) was told on 2026-03-02.":   "Centre for Social Work Skopje (centre) was told on 2 Mar 2026.",
+		"mk-csw-skopje (centre) was told on 2026-03-02.": "Centre for Social Work Skopje (centre) was told on 2 Mar 2026.",
 		"xk-x told xk-y.":                                  "Shërbimi Korrektues i Kosovës* told Kosovo* Police.",
 		"mk-csw-skopje-2 and screening remain":             "mk-csw-skopje-2 and screening remain",
 		"the obligation renotify/mk-csw-skopje is overdue": "the obligation “Changed date told to those who had been told (Centre for Social Work Skopje)” is overdue",
