@@ -322,7 +322,7 @@ func TestCutOffAnywhereRowsAndCheckpointAgree(t *testing.T) {
 				t.Fatalf("%d of %d", len(got), n)
 			}
 			e.Close()
-			if round < 5 {
+			if round < 3 {
 				t.Fatalf("only %d rounds: nothing was cut off", round)
 			}
 			return
