@@ -11,9 +11,9 @@ import (
 )
 
 type caseInput struct {
-	Case        string `path:"n" doc:"the case number" example:"MK-2026-0001"`
-	At          string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
-	MinPosition string `header:"Traga-Min-Position" doc:"wait until this position can be read"`
+	seen
+	Case string `path:"n" doc:"the case number" example:"MK-2026-0001"`
+	At   string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
 }
 
 type caseOutput struct {
@@ -50,6 +50,7 @@ type knowsInput struct {
 type knowsOutput struct{ Body []timeline.Knowledge }
 
 type diffInput struct {
+	seen
 	Case string `path:"n" doc:"the case number"`
 	From string `query:"from" required:"true" doc:"an instant or a position"`
 	To   string `query:"to" doc:"an instant or a position; now when left out"`
@@ -72,7 +73,7 @@ func (a *api) caseRoutes(h huma.API) {
 	}
 	operation(a, h, get("case", "", "Where a case stands", "Status, phase, release date, and how many duties are pending, due soon, overdue and done."),
 		func(ctx context.Context, in *caseInput) (*caseOutput, error) {
-			c, err := a.read(ctx, in)
+			c, err := a.readAt(ctx, in)
 			if err != nil {
 				return nil, err
 			}
@@ -81,7 +82,7 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-timeline", "/timeline", "What happened", "Every entry as it was first recorded, with what corrected or annulled it."),
 		func(ctx context.Context, in *timelineInput) (*timelineOutput, error) {
-			c, err := a.read(ctx, &in.caseInput)
+			c, err := a.readAt(ctx, &in.caseInput)
 			if err != nil {
 				return nil, err
 			}
@@ -89,7 +90,7 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-shares", "/shares", "Who shared what with whom", "One row for each recipient, as corrected by then; annulled entries are left out."),
 		func(ctx context.Context, in *caseInput) (*sharesOutput, error) {
-			c, err := a.read(ctx, in)
+			c, err := a.readAt(ctx, in)
 			if err != nil {
 				return nil, err
 			}
@@ -97,7 +98,7 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-obligations", "/obligations", "Who must do what by when", "Every duty that the protocol laid on someone in this case."),
 		func(ctx context.Context, in *caseInput) (*obligationsOutput, error) {
-			c, err := a.read(ctx, in)
+			c, err := a.readAt(ctx, in)
 			if err != nil {
 				return nil, err
 			}
@@ -105,7 +106,7 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-knows", "/knows", "What an institution can know", "By direct sharing or onward sharing; what was known stays known after a recall."),
 		func(ctx context.Context, in *knowsInput) (*knowsOutput, error) {
-			c, err := a.read(ctx, &in.caseInput)
+			c, err := a.readAt(ctx, &in.caseInput)
 			if err != nil {
 				return nil, err
 			}
@@ -113,7 +114,7 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-obligation", "/obligations/{obligation...}", "Why a duty is due when it is", "Which entry activated it, how the due date was computed, and what fulfilled it."),
 		func(ctx context.Context, in *explainInput) (*explainOutput, error) {
-			c, err := a.read(ctx, &in.caseInput)
+			c, err := a.readAt(ctx, &in.caseInput)
 			if err != nil {
 				return nil, err
 			}
@@ -125,11 +126,19 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-diff", "/diff", "What changed between two points of view", "In state, duties and knowledge."),
 		func(ctx context.Context, in *diffInput) (*diffOutput, error) {
-			before, err := a.read(ctx, &caseInput{Case: in.Case, At: in.From})
+			from, err := asOf("from", in.From)
 			if err != nil {
 				return nil, err
 			}
-			after, err := a.read(ctx, &caseInput{Case: in.Case, At: in.To})
+			to, err := asOf("to", in.To)
+			if err != nil {
+				return nil, err
+			}
+			before, err := a.read(ctx, in.Case, from, in.seen)
+			if err != nil {
+				return nil, err
+			}
+			after, err := a.read(ctx, in.Case, to, in.seen)
 			if err != nil {
 				return nil, err
 			}
@@ -137,21 +146,26 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 }
 
-// read folds the case up to the asked point of view, straight from the log.
-func (a *api) read(ctx context.Context, in *caseInput) (*timeline.Case, error) {
-	if _, err := events.ParseCase(in.Case); err != nil {
-		return nil, err
-	}
-	at, err := asOf(in.At)
+// readAt folds the case as it was known at the point of view that the request names.
+func (a *api) readAt(ctx context.Context, in *caseInput) (*timeline.Case, error) {
+	at, err := asOf("at", in.At)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.upTo(ctx, in.MinPosition); err != nil {
+	return a.read(ctx, in.Case, at, in.seen)
+}
+
+// read folds the case up to a point of view, straight from the log.
+func (a *api) read(ctx context.Context, number string, at events.AsOf, s seen) (*timeline.Case, error) {
+	if _, err := events.ParseCase(number); err != nil {
+		return nil, err
+	}
+	if err := a.upTo(ctx, s); err != nil {
 		return nil, err
 	}
 	book, err := a.book(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return timeline.Read(ctx, a.store, book, in.Case, at, a.clock())
+	return timeline.Read(ctx, a.store, book, number, at, a.clock())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -19,9 +20,9 @@ import (
 
 // listInput is what every list over all cases takes.
 type listInput struct {
+	seen
 	At           string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
-	Jurisdiction string `query:"jurisdiction" doc:"only this one: AL, BA, XK, ME, MK or RS"`
-	MinPosition  string `header:"Traga-Min-Position" doc:"wait until the read models have reached this position"`
+	Jurisdiction string `query:"jurisdiction" enum:"AL,BA,XK,ME,MK,RS" doc:"only this one"`
 }
 
 type pageInput struct {
@@ -32,8 +33,8 @@ type pageInput struct {
 type casesInput struct {
 	listInput
 	pageInput
-	Status string `query:"status" doc:"open or closed"`
-	Phase  string `query:"phase" doc:"intake, treatment, pre-release, released, post-penal or closed"`
+	Status string `query:"status" enum:"open,closed" doc:"only these"`
+	Phase  string `query:"phase" enum:"intake,treatment,pre-release,released,post-penal,closed" doc:"only those in this phase"`
 	Search string `query:"q" doc:"a part of the case number"`
 }
 
@@ -45,7 +46,7 @@ type casesOutput struct {
 type alertsInput struct {
 	listInput
 	pageInput
-	State       string `query:"state" enum:"overdue,due-soon,all" default:"all"`
+	State       string `query:"state" enum:"overdue,due-soon,all" default:"all" doc:"only these"`
 	Institution string `query:"institution" doc:"the institution that must act"`
 }
 
@@ -57,6 +58,7 @@ type alertsOutput struct {
 type matrixOutput struct{ Body []sharing.Flow }
 
 type safeguardsInput struct {
+	seen
 	At   string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
 	Case string `query:"case" required:"true" doc:"the case number"`
 }
@@ -83,7 +85,7 @@ func (a *api) listRoutes(h huma.API) {
 		})
 	operation(a, h, get("safeguards", "/v1/safeguards", "Whether the safeguards hold in a case", "Each with the entries that show it and one plain sentence.", 404),
 		func(ctx context.Context, in *safeguardsInput) (*safeguardsOutput, error) {
-			c, err := a.read(ctx, &caseInput{Case: in.Case, At: in.At})
+			c, err := a.readAt(ctx, &caseInput{Case: in.Case, At: in.At, seen: in.seen})
 			if err != nil {
 				return nil, err
 			}
@@ -97,18 +99,13 @@ func (a *api) listRoutes(h huma.API) {
 		})
 }
 
-// point checks what all lists take, and waits for the read models.
+// point is the point of view of a list, once the read models have come as far as the request wants.
 func (a *api) point(ctx context.Context, in *listInput) (events.AsOf, error) {
-	if in.Jurisdiction != "" {
-		if _, err := events.ParseCase(in.Jurisdiction + "-0"); err != nil {
-			return events.AsOf{}, &events.FieldError{Field: "jurisdiction", Expected: "AL, BA, XK, ME, MK or RS"}
-		}
-	}
-	at, err := asOf(in.At)
+	at, err := asOf("at", in.At)
 	if err != nil {
 		return at, err
 	}
-	return at, a.upTo(ctx, in.MinPosition)
+	return at, a.upTo(ctx, in.seen)
 }
 
 func (a *api) cases(ctx context.Context, in *casesInput) (*casesOutput, error) {
@@ -153,7 +150,11 @@ func nextLink(path, next string, query url.Values, limit int) []string {
 			query.Del(k)
 		}
 	}
-	query.Set("limit", statusText(limit))
+	query.Set("limit", strconv.Itoa(limit))
 	query.Set("cursor", next)
-	return []string{"<" + path + "?" + query.Encode() + `>; rel="next"`}
+	return []string{linkTo(path, query)}
+}
+
+func linkTo(path string, query url.Values) string {
+	return "<" + path + "?" + query.Encode() + `>; rel="next"`
 }
