@@ -161,6 +161,9 @@ func (c *ruleCompiler) fulfilment(r *rule, d *fulfilmentDoc) {
 			r.acts = append(r.acts, t)
 		}
 	}
+	if c.problem != "" {
+		return
+	}
 	one := len(r.acts) == 1
 	c.check(one || d.Together == nil && d.Ends == "" && d.PrecededBy.Event == "", "fulfilment: together, ends and preceded-by need one single event")
 	for _, source := range d.Together {

@@ -28,11 +28,12 @@ type Explanation struct {
 
 // Cause is an event that an explanation refers to.
 type Cause struct {
-	Event                  uuid.UUID
-	Type                   string
-	OccurredAt, RecordedAt time.Time
+	Event      uuid.UUID `json:"event"`
+	Type       string    `json:"type"`
+	OccurredAt time.Time `json:"occurredAt"`
+	RecordedAt time.Time `json:"recordedAt"`
 	// Correction is the correction by which the event counts, the nil UUID where it did so from the start.
-	Correction uuid.UUID
+	Correction uuid.UUID `json:"correction,omitzero"`
 }
 
 // Step is one step of the computation of a due date.
