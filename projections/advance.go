@@ -70,8 +70,8 @@ func (g *group) advance(ctx context.Context, upTo events.Position, progress func
 			g.folder = nil // it may have run ahead of what was committed
 		}
 	}()
-	read := make(chan *page)
-	foldedPages := make(chan *page)
+	read := make(chan *page, 1)
+	foldedPages := make(chan *page, 1)
 	members := slices.Clone(g.members)
 	run, ctx := errgroup.WithContext(ctx)
 	run.Go(func() error {
