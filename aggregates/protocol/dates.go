@@ -37,7 +37,7 @@ func (t *Tracker) dates(s *slot, a *active, settled *fact, why *trace) dates {
 	}
 	o := t.alternate(a, a.offset, a.entry.Revision)
 	d := dates{offset: o}
-	why.count(t.cal, a.from, o, false)
+	why.count(a.from, o, false)
 	d.set(t, o.plain(t.cal, a.from, false), t.day(a.entry.RecordedAt), why)
 	return d
 }
@@ -64,7 +64,7 @@ func (d *dates) set(t *Tracker, plain, recorded events.Date, why *trace) {
 	next := t.cal.AddWorkingDays(recorded, 1)
 	d.due, d.compressed = Due{Date: plain}, plain < next
 	if d.compressed {
-		why.compressed(t.cal, plain, recorded, next)
+		why.compressed(plain, recorded, next)
 		d.due.Date = next
 	}
 }
@@ -111,7 +111,7 @@ func (t *Tracker) beforeRelease(s *slot, a *active, settled *fact, why *trace) d
 		recorded := t.day(step.entry.RecordedAt)
 		if i == 0 {
 			why.decided(step, o)
-			why.count(t.cal, step.date, o, true)
+			why.count(step.date, o, true)
 			d.set(t, plain, recorded, why)
 			d.offset, last, lastPlain = o, step, plain
 			continue
@@ -140,7 +140,7 @@ func (t *Tracker) beforeRelease(s *slot, a *active, settled *fact, why *trace) d
 			d.breaches = append(d.breaches, Breach{Due: d.due.Date, From: d.due.Date + 1, Until: recorded})
 			why.add(d.due.Date, "It was overdue until that was recorded on %s; the breach stays listed.", recorded)
 		}
-		why.count(t.cal, step.date, o, true)
+		why.count(step.date, o, true)
 		d.set(t, plain, recorded, why)
 	}
 	release := t.release()

@@ -216,12 +216,29 @@ func (t *Tracker) from(list []*act, a *active) int {
 		return 0
 	}
 	i, _ := slices.BinarySearchFunc(list, a.at(), func(x *act, m mark) int {
-		if x.at().before(m) {
-			return -1
+		if m.before(x.at()) {
+			return 1
 		}
-		return 1
+		return -1 // the activating event itself, such as a plan's review, is too early too
 	})
 	return i
+}
+
+// metSince is the event from whose recording on an obligation was known to be met, be it by another act than the
+// one that counts now because it was done first.
+func (t *Tracker) metSince(a *active, met *done) *events.Event {
+	first := met.since
+	for _, key := range a.keys {
+		for _, x := range t.acts[key] {
+			if !x.stands() || x.since.Revision >= first.Revision {
+				continue
+			}
+			if m, _ := t.fulfilment(a, func(y *act) bool { return y.since.Revision <= x.since.Revision }); m != nil && m.since.Revision < first.Revision {
+				first = m.since
+			}
+		}
+	}
+	return first
 }
 
 // precedent is the event that had to come before an act; nil if none did.
@@ -356,13 +373,14 @@ func (t *Tracker) compute(s *slot) (Obligation, bool) {
 	s.doneAt = time.Time{}
 	switch {
 	case met != nil:
+		since := t.metSince(a, met)
 		o.FulfilledBy, o.MetOn, o.Outcome = met.entry.ID, t.day(met.entry.OccurredAt), MetLate
 		if o.inTime(met.entry.OccurredAt, o.MetOn) {
 			o.Outcome = Met
-			o.RecordedLate = !met.since.RecordedAt.Before(o.OverdueFrom)
+			o.RecordedLate = !since.RecordedAt.Before(o.OverdueFrom)
 		}
 		s.doneAt = met.entry.OccurredAt
-		known = t.freeze(&o, met.since, a)
+		known = t.freeze(&o, since, a)
 	case waiver != nil:
 		o.WaivedBy, o.Outcome = waiver.entry.ID, Waived
 		until := t.day(waiver.entry.RecordedAt)
