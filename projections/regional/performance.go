@@ -126,7 +126,9 @@ func median(days []int32) float64 {
 // record is the performance of all rules, with what is not to be shown hidden.
 type record struct {
 	rules map[string]*rule
-	// from and to are the first and the last year listed; from is after to where there is none.
+	// years is what fell due in each year, over all rules and jurisdictions; from and to are the first and the last
+	// year listed, from is after to where there is none.
+	years    map[int]*tally
 	from, to int
 }
 
@@ -144,31 +146,39 @@ type land struct {
 
 // measure counts everything that was decided or overdue as known then.
 func measure(ctx context.Context, e *projections.Engine, asOf events.AsOf, now time.Time) (*record, error) {
-	r := &record{rules: map[string]*rule{}}
-	all := map[int]*tally{}
-	err := obligations.EachDecided(ctx, e, asOf, now, func(d obligations.Decided) error {
-		year, month, _ := d.Due.Civil()
-		l := r.rule(d.Rule).lands[d.Jurisdiction]
-		if l == nil {
-			return fmt.Errorf("an obligation is of jurisdiction %s, which is none of the six", d.Jurisdiction)
-		}
-		if l.years[year] == nil {
-			l.years[year] = new([4]node)
-		}
-		l.years[year][(month-1)/3].add(&d)
-		if all[year] == nil {
-			all[year] = new(tally)
-		}
-		if d.State != protocol.Waived && d.State != protocol.Cancelled {
-			all[year].add(d.Case)
-		}
-		return nil
-	})
-	if err != nil {
+	r := newRecord()
+	if err := obligations.EachDecided(ctx, e, asOf, now, r.add); err != nil {
 		return nil, fmt.Errorf("measure how duties were met: %w", err)
 	}
+	r.finish()
+	return r, nil
+}
+
+func newRecord() *record { return &record{rules: map[string]*rule{}, years: map[int]*tally{}} }
+
+func (r *record) add(d obligations.Decided) error {
+	year, month, _ := d.Due.Civil()
+	l := r.rule(d.Rule).lands[d.Jurisdiction]
+	if l == nil {
+		return fmt.Errorf("an obligation is of jurisdiction %s, which is none of the six", d.Jurisdiction)
+	}
+	if l.years[year] == nil {
+		l.years[year] = new([4]node)
+	}
+	l.years[year][(month-1)/3].add(&d)
+	if d.State != protocol.Waived && d.State != protocol.Cancelled {
+		if r.years[year] == nil {
+			r.years[year] = new(tally)
+		}
+		r.years[year].add(d.Case)
+	}
+	return nil
+}
+
+// finish settles what is listed and what is hidden, once everything has been added.
+func (r *record) finish() {
 	r.from, r.to = math.MaxInt, math.MinInt
-	for year, t := range all {
+	for year, t := range r.years {
 		if !t.small() {
 			r.from, r.to = min(r.from, year), max(r.to, year)
 		}
@@ -176,7 +186,6 @@ func measure(ctx context.Context, e *projections.Engine, asOf events.AsOf, now t
 	for _, rule := range r.rules {
 		r.settle(rule)
 	}
-	return r, nil
 }
 
 func (r *record) rule(id string) *rule {

@@ -70,9 +70,11 @@ func Tools(ctx context.Context, e *projections.Engine, q Query) ([]Tool, error) 
 	err = eachUse(ctx, e, q, at, func(u *use) error {
 		j := u.jurisdiction
 		if trained[j] == nil {
-			if trained[j], err = trainingIn(ctx, e, book, j, q.AsOf); err != nil {
+			known, err := trainingIn(ctx, e, book, j, q.AsOf)
+			if err != nil {
 				return err
 			}
+			trained[j] = known
 		}
 		k := toolKey{fold(u.tool), fold(u.version), u.kind, j}
 		t := all[k]
