@@ -244,7 +244,12 @@ func (e *Engine) Store() events.Store { return e.store }
 
 // BookAt is the rules and the calendars as known then: the shipped ones and what was published and decreed.
 func (e *Engine) BookAt(ctx context.Context, asOf events.AsOf) (*protocol.Book, error) {
-	return bookAt(ctx, e.store, e.book, asOf)
+	return bookAt(ctx, e.store, e.book, asOf, true)
+}
+
+// DecreesAt is BookAt without what the directory says of single institutions: enough for calendars, and quick.
+func (e *Engine) DecreesAt(ctx context.Context, asOf events.AsOf) (*protocol.Book, error) {
+	return bookAt(ctx, e.store, e.book, asOf, false)
 }
 
 // tell wakes all that wait. tellLocked is for callers that hold mu.

@@ -310,15 +310,19 @@ func (t *Tx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-// Exec runs a statement, prepared once, in which {name} stands for the generation's table of that name. It is
-// never interrupted half way.
-func (t *Tx) Exec(ctx context.Context, query string, args ...any) error {
+// Exec runs a statement, prepared once, in which {name} stands for the generation's table of that name, and says
+// how many rows it changed. It is never interrupted half way.
+func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	s, err := t.prepare(ctx, query)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = s.ExecContext(context.WithoutCancel(ctx), args...)
-	return err
+	// context.Background: a context that can end costs each statement a goroutine.
+	res, err := s.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
 // create makes a generation's tables, at the log's start. The caller is in a transaction.
@@ -341,7 +345,7 @@ func (f *file) create(ctx context.Context, p Projection) (*generation, error) {
 		if _, err := f.exec(ctx, "DROP TABLE IF EXISTS "+g.table(t.Name)); err != nil {
 			return nil, explain("make the tables of "+p.Name, err)
 		}
-		if _, err := f.exec(ctx, fmt.Sprintf("CREATE TABLE %s (%s) %s", g.table(t.Name), t.Columns, options)); err != nil {
+		if _, err := f.exec(ctx, fmt.Sprintf("CREATE TABLE %s (%s\n) %s", g.table(t.Name), t.Columns, options)); err != nil {
 			return nil, explain("make the tables of "+p.Name, err)
 		}
 	}

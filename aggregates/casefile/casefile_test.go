@@ -211,6 +211,9 @@ func TestAClosedCaseAcceptsOnlyWhatMustStillBeSaid(t *testing.T) {
 			does(ombudsman, &events.ReviewOpened{Review: "rv-1", Scope: "release"}),
 			does(ombudsman, &events.ComplaintLodged{Complaint: "co-1", About: party(prison), Grounds: "g"}),
 			does(directorate, &events.DataBreachRecorded{Breach: "b-1", Risk: "risk", Reason: "r"}),
+			does(court, &events.LegalHoldPlaced{Hold: "h-0", Reason: "r"}), does(court, &events.LegalHoldLifted{Hold: "h-0"}),
+			does(ombudsman, &events.FindingRecorded{Review: "rv-1", Finding: "f-0", Severity: "high"}),
+			does(csw, &events.ErasureRequested{Erasure: "e-0", Approvers: []string{"a", "b"}}),
 			closed()), last...)
 	}
 	correctionNotice := notice("n-2", "correction", csw)
@@ -232,6 +235,9 @@ func TestAClosedCaseAcceptsOnlyWhatMustStillBeSaid(t *testing.T) {
 		"telling the person of a breach":     does(prison, &events.SubjectInformedOfBreach{Breach: "b-1"}),
 		"a retention review":                 does(csw, &events.RetentionReviewed{Outcome: "erase", Reason: "r"}),
 		"a legal hold":                       does(court, &events.LegalHoldPlaced{Hold: "h-1", Reason: "r"}),
+		"the lifting of a hold":              does(court, &events.LegalHoldLifted{Hold: "h-0"}),
+		"a closed finding":                   does(ombudsman, &events.FindingClosed{Finding: "f-0", Measure: "m"}),
+		"the erasure by traga":               does(traga, &events.PersonalDataErased{Erasure: "e-0", Keys: 3}),
 		"a request for erasure":              does(csw, &events.ErasureRequested{Erasure: "e-1", Approvers: []string{"a", "b"}, Grounds: "g"}),
 		"a notice of a correction":           does(prison, correctionNotice),
 		"a notice of a withdrawn consent":    does(prison, withdrawalNotice),
@@ -285,10 +291,12 @@ func TestWhetherACaseIsOpenGoesByWhatOccurredLastAndStands(t *testing.T) {
 		"a past reopening, before its closing is told": {past(opened()), did(5, csw, &events.CaseReopened{Reason: "r"}), "recorded"},
 		"closed earlier, told after the reopening": {past(opened(), did(10, csw, &events.CaseReopened{Reason: "r"}), did(20, csw, &events.CaseClosed{Reason: "r"})),
 			support, "recorded"},
-		"an annulled closing closes nothing":  {past(opened(), closed(), does(csw, annulment(2))), support, "recorded"},
-		"an annulled reopening opens nothing": {past(opened(), closed(), reopened(), does(csw, annulment(3))), support, "conflict case"},
-		"reopening twice":                     {past(opened(), closed(), reopened()), reopened(), "conflict case"},
-		"closing again after a reopening":     {past(opened(), closed(), reopened()), closed(), "recorded"},
+		"of two at one instant the one recorded last": {past(opened(), did(5, csw, &events.CaseClosed{Reason: "r"}), did(5, csw, &events.CaseReopened{Reason: "r"})), support, "recorded"},
+		"and the other way round":                     {past(opened(), did(5, csw, &events.CaseReopened{Reason: "r"}), did(5, csw, &events.CaseClosed{Reason: "r"})), support, "conflict case"},
+		"an annulled closing closes nothing":          {past(opened(), closed(), does(csw, annulment(2))), support, "recorded"},
+		"an annulled reopening opens nothing":         {past(opened(), closed(), reopened(), does(csw, annulment(3))), support, "conflict case"},
+		"reopening twice":                             {past(opened(), closed(), reopened()), reopened(), "conflict case"},
+		"closing again after a reopening":             {past(opened(), closed(), reopened()), closed(), "recorded"},
 	})
 }
 
@@ -299,6 +307,10 @@ func TestReferencesPointAtSomethingRecordedEarlierInTheCase(t *testing.T) {
 	}
 	shared := func(id events.ID, version int) *events.NeedsMapShared {
 		return &events.NeedsMapShared{Disclosure: "d-1", NeedsMap: id, Version: version, Recipient: party(csw)}
+	}
+	mappedToo := does(csw, &events.NeedsMapDrafted{NeedsMap: "nm-0", Version: 1})
+	mapShared := func(c, o events.ID) *events.NeedsMapShared {
+		return &events.NeedsMapShared{Disclosure: "d-1", NeedsMap: "nm-0", Version: 1, Recipient: party(prison), Consent: c, Override: o}
 	}
 	withConsent, withOverride, derived := tells("d-1", csw), tells("d-1", csw), tells("d-1", csw)
 	withConsent.Consent, withOverride.Override, derived.DerivedFrom = "c-1", "o-1", "n-1"
@@ -329,6 +341,7 @@ func TestReferencesPointAtSomethingRecordedEarlierInTheCase(t *testing.T) {
 		"a disclosure of a refused consent":    {refusedConsent, does(prison, withConsent), "data.consent"},
 		"a disclosure of its override":         {overridden, does(prison, withOverride), "data.override"},
 		"a disclosure of what it derives from": {noticed, does(csw, derived), "data.derivedFrom"},
+		"a referral of its consent":            {consented, does(prison, &events.ReferralMade{Referral: "rf-1", Recipient: party(ngo), Consent: "c-1"}), "data.consent"},
 		"a withdrawal of its consent":          {consented, does(prison, &events.ConsentWithdrawn{Consent: "c-1"}), "data.consent"},
 		"a delivery of its notice":             {noticed, does(prison, &events.NotificationDelivered{Notification: "n-1"}), "data.notification"},
 		"a failure of its notice":              {noticed, does(prison, &events.NotificationFailed{Notification: "n-1"}), "data.notification"},
@@ -368,14 +381,25 @@ func TestReferencesPointAtSomethingRecordedEarlierInTheCase(t *testing.T) {
 	stray := does(ngo, &events.SupportProvided{Service: "s"})
 	stray.CausationID = id(99)
 	holds(t, map[string]rule{
-		"finalising another version than the draft's":    {past(opened(), does(csw, mapped)), does(prison, final(2)), "conflict data.needsMap"},
-		"sharing another version":                        {past(opened(), does(csw, mapped)), does(prison, shared("nm-1", 2)), "conflict data.needsMap"},
-		"sharing a finalised version":                    {past(opened(), does(csw, mapped), does(prison, final(1))), does(prison, shared("nm-1", 1)), "recorded"},
-		"a finding about an event of another case":       {past(opened(), reviewing), does(ombudsman, finds(id(1), id(99))), "conflict data.events"},
-		"a notice of correction that names no event id":  {past(opened(), noticed), does(prison, func() *events.NotificationSent { n := notice("n-2", "correction", csw); n.About = "n-1"; return n }()), "conflict data.about"},
-		"a notice about nothing in particular":           {past(opened()), does(prison, notice("n-1", "transfer", csw)), "recorded"},
-		"what names its cause":                           {past(opened()), caused, "recorded"},
-		"what names a cause that is not there":           {past(opened()), stray, "conflict causationId"},
+		"finalising another version than the draft's":        {past(opened(), does(csw, mapped)), does(prison, final(2)), "conflict data.needsMap"},
+		"sharing another version":                            {past(opened(), does(csw, mapped)), does(prison, shared("nm-1", 2)), "conflict data.needsMap"},
+		"sharing a finalised version":                        {past(opened(), does(csw, mapped), does(prison, final(1))), does(prison, shared("nm-1", 1)), "recorded"},
+		"a finding about an event of another case":           {past(opened(), reviewing), does(ombudsman, finds(id(1), id(99))), "conflict data.events"},
+		"a notice of correction that names no event id":      {past(opened(), noticed), does(prison, func() *events.NotificationSent { n := notice("n-2", "correction", csw); n.About = "n-1"; return n }()), "conflict data.about"},
+		"a notice about nothing in particular":               {past(opened()), does(prison, notice("n-1", "transfer", csw)), "recorded"},
+		"what names its cause":                               {past(opened()), caused, "recorded"},
+		"what names a cause that is not there":               {past(opened()), stray, "conflict causationId"},
+		"sharing a map on its consent":                       {past(opened(), mappedToo, consented), does(csw, mapShared("c-1", "")), "recorded"},
+		"sharing a map on no known consent":                  {past(opened(), mappedToo), does(csw, mapShared("c-1", "")), "conflict data.consent"},
+		"sharing a map on its override":                      {past(opened(), mappedToo, overridden), does(csw, mapShared("", "o-1")), "recorded"},
+		"sharing a map on no known override":                 {past(opened(), mappedToo), does(csw, mapShared("", "o-1")), "conflict data.override"},
+		"what traga finds overdue, under no obligation's id": {past(opened()), does(traga, &events.ObligationOverdue{Obligation: "Overdue!"}), "conflict data.obligation"},
+		"what traga escalates, under no obligation's id":     {past(opened()), does(traga, &events.ObligationEscalated{Obligation: "screening/"}), "conflict data.obligation"},
+		"a notice about an event of the case": {past(opened()), does(prison, func() *events.NotificationSent {
+			n := notice("n-2", "transfer", csw)
+			n.About = events.ID(id(1).String())
+			return n
+		}()), "recorded"},
 		"an alert of an obligation":                      {past(opened()), does(prison, &events.AlertAcknowledged{Obligation: "acknowledge/n-csw-1"}), "recorded"},
 		"an alert of what can be no obligation":          {past(opened()), does(prison, &events.AlertAcknowledged{Obligation: "the letter"}), "conflict data.obligation"},
 		"a waiver of what can be no obligation":          {past(opened()), does(court, &events.ObligationWaived{Obligation: "/"}), "conflict data.obligation"},
@@ -400,6 +424,7 @@ func TestIdsAreNotReusedWithinCaseAndKind(t *testing.T) {
 		does(csw, &events.PostPenalPlanAdopted{Plan: "x"}), does(prison, &events.CaseConferenceHeld{Conference: "x"}),
 		does(prison, &events.ReferralMade{Referral: "x", Recipient: party(ngo)}), does(prison, notice("x", "released", csw)),
 		does(csw, asks("x", prison)), does(prison, tells("x", csw)), does(clinic, &events.HealthSummaryTransferred{Disclosure: "x"}),
+		does(csw, &events.NeedsMapShared{Disclosure: "x", NeedsMap: "nm-1", Version: 1}),
 		does(directorate, &events.OverrideAuthorised{Override: "x"}), does(prison, &events.ConsentGiven{Consent: "x"}),
 		does(prison, &events.ConsentRefused{Consent: "x"}), does(ombudsman, &events.ComplaintLodged{Complaint: "x"}),
 		does(ombudsman, &events.MonitoringContactHeld{Contact: "x"}), does(ombudsman, &events.ReviewOpened{Review: "x"}),

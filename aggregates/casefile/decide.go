@@ -192,7 +192,7 @@ func acceptedWhenClosed(s *State, e *events.Event) bool {
 		// Data protection, corrections and annulments.
 		*events.EntryCorrected, *events.EntryAnnulled, *events.DataBreachRecorded, *events.BreachReported,
 		*events.SubjectInformedOfBreach, *events.RetentionReviewed, *events.LegalHoldPlaced, *events.LegalHoldLifted,
-		*events.ErasureRequested, *events.PersonalDataErased,
+		*events.ErasureRequested,
 		// Acknowledgements, withdrawals of consent, recalls and confirmed destruction, waivers.
 		*events.NotificationAcknowledged, *events.AlertAcknowledged, *events.ConsentWithdrawn, *events.DisclosureRecalled,
 		*events.DisclosureDestructionConfirmed, *events.ObligationWaived:

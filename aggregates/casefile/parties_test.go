@@ -2,6 +2,7 @@ package casefile
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,8 +145,41 @@ func TestWhatIsMalformedIsInvalid(t *testing.T) {
 		"such an erasure, reported":                   {past(opened()), did(9, csw, &events.ErasureRequested{Erasure: "e-1", Approvers: []string{"a"}}), "recorded"},
 		"an erasure under a legal hold":               {past(opened(), does(court, &events.LegalHoldPlaced{Hold: "h-1"})), does(csw, &events.ErasureRequested{Erasure: "e-1", Approvers: []string{"a", "b"}}), "conflict data.erasure"},
 		"an erasure after the hold was lifted":        {past(opened(), does(court, &events.LegalHoldPlaced{Hold: "h-1"}), does(court, &events.LegalHoldLifted{Hold: "h-1"})), does(csw, &events.ErasureRequested{Erasure: "e-1", Approvers: []string{"a", "b"}}), "recorded"},
+		"an erasure after the lifting was annulled":   {past(opened(), does(court, &events.LegalHoldPlaced{Hold: "h-1"}), does(court, &events.LegalHoldLifted{Hold: "h-1"}), does(court, annulment(3))), does(csw, &events.ErasureRequested{Erasure: "e-1", Approvers: []string{"a", "b"}}), "conflict data.erasure"},
+		"a correction that leaves one approver":       {past(opened(), does(csw, &events.ErasureRequested{Erasure: "e-1", Approvers: []string{"a", "b"}})), does(csw, correction(2, &events.ErasureRequested{Erasure: "e-1", Approvers: []string{"a"}})), "invalid data.replacement.approvers"},
 		"an event that belongs to no case":            {past(opened()), does(directorate, &events.OfficerRevoked{Officer: "o"}), "invalid type"},
 	})
+}
+
+func TestInTheRegistersOfAJurisdictionTheEnvelopeAndTheCauseCount(t *testing.T) {
+	trained := func(who events.Actor, until events.Date) *events.Event {
+		e := does(who, &events.OfficerTrained{Officer: "o", Tool: "VERA-2R", Provider: "p", On: 740000, ValidUntil: until})
+		e.Case, e.Jurisdiction = "", "MK"
+		return e
+	}
+	caused, stray := trained(directorate, 0), trained(directorate, 0)
+	caused.CausationID, stray.CausationID = id(1), id(9)
+	for name, c := range map[string]struct {
+		e    *events.Event
+		then string
+	}{
+		"without an end":              {trained(directorate, 0), ""},
+		"to the day itself":           {trained(directorate, 740000), ""},
+		"ended before it was held":    {trained(directorate, 739999), "refused (invalid): data.validUntil"},
+		"by another than directorate": {trained(csw, 0), "refused (not-allowed): actor.role"},
+		"with its cause":              {caused, ""},
+		"with a cause not there":      {stray, "refused (conflict): causationId"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			decided, err := DecideElsewhere(given(trained(directorate, 0)), c.e, now)
+			if c.then == "" && (err != nil || len(decided) != 1) || c.then != "" && (err == nil || !strings.HasPrefix(err.Error(), c.then)) {
+				t.Errorf("%v, expected %s", err, c.then)
+			}
+		})
+	}
+	if _, err := DecideElsewhere(nil, stray, now); err != nil {
+		t.Errorf("where causes are not checked: %v", err)
+	}
 }
 
 func TestOfSeveralReasonsTheFirstKindCounts(t *testing.T) {

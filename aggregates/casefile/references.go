@@ -289,7 +289,7 @@ func (s *State) corrected(v *verdict, e *events.Event, d *events.EntryCorrected)
 	right := *target.Event
 	right.Data = data
 	var inner verdict
-	sensible(&inner, &right, true)
+	sensible(&inner, &right, right.Reported(right.RecordedAt))
 	s.refer(&inner, &right)
 	v.adopt(&inner)
 }

@@ -58,7 +58,7 @@ func TestWhichEventCounts(t *testing.T) {
 			s.want("2026-07-03", "conference-1", "2026-07-03 met on 2026-07-02")
 			s.want("2026-07-03", "conference-2", "2026-07-31 pending")
 			s.late("2026-07-20", "2026-06-20", conference())
-			s.want("2026-07-21", "conference-1", "2026-07-03 met on 2026-06-20 recorded-late")
+			s.want("2026-07-21", "conference-1", "2026-07-03 met on 2026-06-20") // it was met on record all the time
 			s.want("2026-07-21", "conference-2", "2026-07-31 met on 2026-07-02")
 		}},
 		{"ties are decided by position", func(s *story) {
@@ -117,10 +117,10 @@ func TestWhichEventCounts(t *testing.T) {
 			s.on("2025-04-01", adopted())
 			s.on("2025-09-01", reviewed())
 			s.late("2025-12-01", "2025-07-01", reviewed())
-			// As known in September there were two; the late one slips in between.
 			s.want("2025-09-02", "plan-review/1", "2025-10-01 met on 2025-09-01")
 			s.want("2025-12-02", "plan-review/1", "2025-10-01 met on 2025-07-01")
-			s.want("2025-12-02", "plan-review/2", "2026-01-02 pending")
+			s.want("2025-12-02", "plan-review/2", "2026-01-02 met on 2025-09-01")
+			s.want("2025-12-02", "plan-review/3", "2026-03-02 pending") // the late one slipped in between
 		}},
 		{"n counts by occurrence, annulled ones included", func(s *story) {
 			s.on("2025-04-01", adopted())
@@ -130,6 +130,21 @@ func TestWhichEventCounts(t *testing.T) {
 			s.want("2025-06-11", "plan-review/1", "2025-10-01 met on 2025-06-02")
 			s.want("2025-06-11", "plan-review/2", "2025-11-05 cancelled")
 			s.want("2025-06-11", "plan-review/3", "2025-12-02 pending")
+		}},
+		{"a corrected review keeps its number", func(s *story) {
+			s.on("2025-04-01", adopted())
+			r := s.on("2025-05-05", reviewed())
+			s.on("2025-06-02", reviewed())
+			c := s.correct("2025-06-10", r, &events.TreatmentPlanReviewed{Plan: "p", Outcome: "o"})
+			for _, at := range []string{"2025-06-11", "2025-06-13"} {
+				s.want(at, "plan-review/1", "2025-10-01 met on 2025-05-05")
+				s.want(at, "plan-review/2", "2025-11-05 met on 2025-06-02")
+				s.want(at, "plan-review/3", "2025-12-02 pending")
+				s.want(at, "plan-review/4", "none")
+				if at == "2025-06-11" {
+					s.annul("2025-06-12", c)
+				}
+			}
 		}},
 		{"a review after the release fulfils nothing", func(s *story) {
 			s.on("2025-04-01", adopted())

@@ -27,11 +27,13 @@ func (t *Tracker) activation(s *slot) *active {
 	case slotByRelease:
 		return t.activationByRelease(s)
 	case slotNumbered:
-		list := t.activations[s.Rule]
-		if s.number > len(list) {
-			return nil
+		n := 0
+		for a := range entries(t.activations[s.Rule]) {
+			if n++; n == s.number {
+				return t.holds(a)
+			}
 		}
-		return t.holds(list[s.number-1])
+		return nil
 	case slotToldBefore:
 		return t.activationByChange(s)
 	case slotOfTarget:
@@ -159,8 +161,8 @@ type done struct {
 }
 
 // fulfilment is what meets an activation: of the acts that a rule asks for, by occurrence. known, where given,
-// says which acts are to be counted. over is the act after which nothing is due any more.
-func (t *Tracker) fulfilment(a *active, known func(*act) bool) (met *done, over *act) {
+// says what is to be counted. over is the act after which nothing is due any more.
+func (t *Tracker) fulfilment(a *active, known func(*fact) bool) (met *done, over *act) {
 	for _, key := range a.keys {
 		m, o := t.fulfilmentIn(t.acts[key], a, known)
 		if m != nil && (met == nil || m.at().before(met.at())) {
@@ -173,7 +175,7 @@ func (t *Tracker) fulfilment(a *active, known func(*act) bool) (met *done, over 
 	return met, over
 }
 
-func (t *Tracker) fulfilmentIn(list []*act, a *active, known func(*act) bool) (met *done, over *act) {
+func (t *Tracker) fulfilmentIn(list []*act, a *active, known func(*fact) bool) (met *done, over *act) {
 	r := a.rule
 	until := t.until(a)
 	count, together := 0, uint8(0)
@@ -183,12 +185,12 @@ func (t *Tracker) fulfilmentIn(list []*act, a *active, known func(*act) bool) (m
 		if until != nil && until.at().before(x.at()) {
 			break
 		}
-		if !x.stands() || known != nil && !known(x) || r.notBefore == afterRelease && t.day(x.entry.OccurredAt) < a.from {
+		if !x.stands() || known != nil && !known(&x.fact) || r.notBefore == afterRelease && t.day(x.entry.OccurredAt) < a.from {
 			continue
 		}
 		counted := x.since
 		if r.precededBy != "" {
-			before := t.precedent(x)
+			before := t.precedent(x, known)
 			if before == nil {
 				continue
 			}
@@ -233,7 +235,7 @@ func (t *Tracker) metSince(a *active, met *done) *events.Event {
 			if !x.stands() || x.since.Revision >= first.Revision {
 				continue
 			}
-			if m, _ := t.fulfilment(a, func(y *act) bool { return y.since.Revision <= x.since.Revision }); m != nil && m.since.Revision < first.Revision {
+			if m, _ := t.fulfilment(a, func(y *fact) bool { return y.since.Revision <= x.since.Revision }); m != nil && m.since.Revision < first.Revision {
 				first = m.since
 			}
 		}
@@ -242,9 +244,9 @@ func (t *Tracker) metSince(a *active, met *done) *events.Event {
 }
 
 // precedent is the event that had to come before an act; nil if none did.
-func (t *Tracker) precedent(x *act) *fact {
+func (t *Tracker) precedent(x *act, known func(*fact) bool) *fact {
 	for _, f := range t.precedents[actKey{x.rule, x.same}] {
-		if f.stands() && f.at().before(x.at()) {
+		if f.stands() && f.at().before(x.at()) && (known == nil || known(f)) {
 			return f
 		}
 	}
@@ -436,7 +438,7 @@ func (t *Tracker) cancelled(s *slot) (Obligation, bool) {
 	o := s.Obligation
 	o.Outcome, o.FulfilledBy, o.WaivedBy, o.MetOn, o.RecordedLate, o.Breaches, o.Reached = Cancelled, noID, noID, 0, false, nil, 0
 	s.doneAt = time.Time{}
-	if o.Duty == s.rule.duty && s.rule.party == nil && s.rule.Duty == string(s.rule.duty) {
+	if s.rule.duty != "" { // a role's, not one named party's
 		o.DutyHolder = t.holders.knownAfter(o.Duty, len(t.records))
 	}
 	return o, true

@@ -122,7 +122,7 @@ func (t *Tracker) outcome(x *Explanation, now time.Time) []string {
 	case Missed:
 		say = append(say, "It was still undone when the case was closed.")
 	case Overdue:
-		say = append(say, fmt.Sprintf("Overdue for %d working days: no act that meets it is on record.", o.WorkingDaysOverdue(t.cal, now)))
+		say = append(say, "Overdue"+t.overdueFor(o, now)+": no act that meets it is on record.")
 	default:
 		say = append(say, "No act that meets it is on record yet.")
 	}
@@ -130,6 +130,21 @@ func (t *Tracker) outcome(x *Explanation, now time.Time) []string {
 		say = append(say, fmt.Sprintf("Escalation level %d, to %s.", level, o.EscalateTo[level-1]))
 	}
 	return say
+}
+
+func (t *Tracker) overdueFor(o *Obligation, now time.Time) string {
+	if !o.Due.Instant.IsZero() {
+		return " since " + o.Due.String()
+	}
+	text := fmt.Sprintf(" since %s", o.Due.Date+1)
+	switch n := o.WorkingDaysOverdue(t.cal, now); n {
+	case 0:
+	case 1:
+		text += ", for 1 working day"
+	default:
+		text += fmt.Sprintf(", for %d working days", n)
+	}
+	return text
 }
 
 func correction(f *fact) uuid.UUID {
@@ -166,7 +181,7 @@ func (s Step) sentence() string {
 	for _, d := range s.Skipped {
 		skipped = append(skipped, d.String())
 	}
-	return strings.TrimSuffix(s.Text, ".") + " (not worked: " + strings.Join(skipped, ", ") + ")."
+	return strings.TrimSuffix(s.Text, ".") + " (not worked: " + strings.Join(skipped, "; ") + ")."
 }
 
 // trace notes how a due date is computed. A nil trace notes nothing.

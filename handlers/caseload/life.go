@@ -33,6 +33,7 @@ func (s *story) write() []Step {
 func (s *story) dates() {
 	s.woman = s.has(noSpecialist) || (!s.has(juvenile) && s.chance(8))
 	s.dateSetOn = s.cal.NextWorkingDay(s.admitted + events.Date(s.between(45, 100)))
+	s.sentencedFrom = s.admitted - events.Date(s.between(0, 160))
 	s.expected = s.release
 	switch {
 	case s.has(broughtForward):
@@ -49,9 +50,9 @@ func (s *story) dates() {
 func (s *story) plan(days, spare int) time.Time {
 	d := s.cal.PrevWorkingDay(s.expected - events.Date(days+spare))
 	if s.changedOn != 0 && d >= s.changedOn {
-		d = max(s.cal.PrevWorkingDay(s.release-events.Date(days+spare)), s.cal.AddWorkingDays(s.changedOn, s.between(1, 3)))
+		d = max(s.cal.PrevWorkingDay(s.release-events.Date(days+spare)), s.cal.AddWorkingDays(s.changedOn, pick(s.rng, 1, 1, 1, 2, 3)))
 	}
-	d = max(d, s.cal.AddWorkingDays(s.dateSetOn, s.between(1, 4)))
+	d = max(d, s.cal.AddWorkingDays(s.dateSetOn, 1))
 	return s.on(min(d, s.cal.AddWorkingDays(s.release, -1)))
 }
 
@@ -89,7 +90,7 @@ func (s *story) intake() {
 	}
 	sentence := &events.SentenceRecorded{
 		Court: string(s.court.Institution), Offence: pick(s.rng, offences...),
-		StartDate: s.admitted - events.Date(s.between(0, 160)), EndDate: s.expected,
+		StartDate: s.sentencedFrom, EndDate: s.expected,
 	}
 	if s.chance(25) {
 		sentence.ConditionalReleaseFrom = s.expected.AddMonths(-3)
@@ -290,10 +291,9 @@ func (s *story) handOver() {
 	at := s.on(s.to.on)
 	s.cut(at.Add(-time.Minute))
 	abroad := s.to.reg.near(directorate, "")
-	e := s.share(at, s.des, "supervision", "execution-law", &events.JurisdictionTransferInitiated{
+	s.share(at, s.des, "supervision", "execution-law", &events.JurisdictionTransferInitiated{
 		To: s.to.reg.code, Recipient: abroad.Party, Instrument: "Convention on the Transfer of Sentenced Persons (ETS 112)",
 		Ground:     "the person asked to serve the rest of the sentence where his family lives",
 		Categories: []events.Category{events.Identity, events.Sentence, events.Risk}})
-	e.LateReason = ""
 	s.act(s.later(at, s.between(6, 12)), s.des, &events.CaseClosed{Reason: "transferred to another jurisdiction"})
 }

@@ -8,8 +8,8 @@ import (
 
 // trouble writes what goes wrong, as far as the other parts have not done so.
 func (s *story) trouble() {
-	early := s.later(s.on(s.dateSetOn), 6) // some day in treatment
-	pre := s.plan(70, s.between(0, 10))    // some day in the preparation
+	early := s.later(s.on(max(s.dateSetOn, s.opened)), 6) // some day in treatment, traga in use
+	pre := s.plan(70, s.between(0, 10))                   // some day in the preparation
 	if s.has(unlawfulDisclosure) {
 		s.leak(pre)
 	}

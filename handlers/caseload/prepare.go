@@ -11,9 +11,9 @@ import (
 
 // prepare is the pre-release work: notices, needs map, conferences, health, report, handover.
 func (s *story) prepare() {
-	lead := 355
-	if s.expected <= s.admitted.AddMonths(23) {
-		lead = 183
+	lead := 367 // twelve months before the release, six for sentences of up to two years
+	if s.expected <= s.sentencedFrom.AddMonths(24) {
+		lead = 185
 	}
 	s.act(s.plan(lead, s.spare()), s.treatment, &events.PreReleasePlanningOpened{Manager: s.treatment.Officer})
 	undone := s.has(silentDuties)
@@ -143,7 +143,7 @@ func (s *story) needsMap() {
 	}
 	shared := maxTime(s.plan(45, spare), s.later(final, 1))
 	s.share(shared, s.treatment, "pre-release-planning", "execution-law", &events.NeedsMapShared{
-		Disclosure: s.id("d-nm"), NeedsMap: id, Version: 1, Recipient: s.care.party(), Categories: s.careNeedes})
+		Disclosure: s.id("d-nm"), NeedsMap: id, Version: 1, Recipient: s.care.party(), Categories: s.careNeeds})
 }
 
 func (s *story) conference(at time.Time) {
@@ -257,7 +257,7 @@ func (s *story) correct(at time.Time, by desk, e *events.Event, replacement any,
 	return s.act(at, by, &events.EntryCorrected{Target: e.ID, Replacement: raw, Reason: reason})
 }
 
-// correctReport corrects the version of the release report, and tells its readers: the second one late.
+// correctReport corrects the version of the release report, and tells its readers: the last one late.
 func (s *story) correctReport(report *events.Event) {
 	right := *report.Data.(*events.ReleaseReportIssued)
 	right.Version = 2
@@ -268,7 +268,11 @@ func (s *story) correctReport(report *events.Event) {
 		if p.Role == events.Probation {
 			to = s.probation
 		}
-		s.tell(s.later(at, 2+i*6), "correction", to, []events.Category{events.Identity}, events.ID(report.ID.String()))
+		wait := 2
+		if i == len(right.Recipients)-1 {
+			wait = 8
+		}
+		s.tell(s.later(at, wait), "correction", to, []events.Category{events.Identity}, events.ID(report.ID.String()))
 	}
 }
 

@@ -76,7 +76,7 @@ func fates() []fate {
 		{preparing, []trouble{refusal}},
 		{treated, []trouble{contest}},
 		{released, []trouble{lateNeedsMap}},
-		{preparing, []trouble{correction}},
+		{released, []trouble{correction}},
 		{preparing, []trouble{annulment}},
 		{longReleased, []trouble{complaint}},
 		{preparing, nil},

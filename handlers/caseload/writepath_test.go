@@ -2,13 +2,13 @@ package caseload_test
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"testing"
 	"time"
 
 	"traga.internal/aggregates/casefile"
 	"traga.internal/aggregates/protocol"
+	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
 	"traga.internal/events/memstore"
 	"traga.internal/handlers/caseload"
@@ -32,26 +32,20 @@ func world(t *testing.T, from time.Time) (*simulate.World, events.Store, *simula
 	return w, store, clock
 }
 
-func first(steps iter.Seq[caseload.Step]) caseload.Step {
-	for s := range steps {
-		return s
-	}
-	return caseload.Step{}
-}
-
 // TestTheWritePathAcceptsEveryStep plays whole caseloads, and what goes on live after them, through the real write
 // path: structural rules, safeguards and duties refuse nothing.
 func TestTheWritePathAcceptsEveryStep(t *testing.T) {
-	seeds := int64(4)
+	seeds := int64(3)
 	if testing.Short() {
 		seeds = 1
 	}
 	for seed := range seeds {
+		today := today.AddDate(0, 0, int(seed)*137) // another season each time
 		g, err := caseload.New(seed, today, 60)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, _, clock := world(t, first(g.All()).RecordedAt)
+		w, _, clock := world(t, g.From())
 		n := 0
 		for s := range g.All() {
 			if _, err := w.Record(t.Context(), s.RecordedAt, simulate.Action(s)); err != nil {
@@ -149,7 +143,7 @@ func TestCaseload(t *testing.T) {
 	if n := types["ObligationOverdue"] + types["ObligationEscalated"]; n > 0 {
 		t.Error("the generator says what only the watcher may")
 	}
-	from, to := first(g.All()).RecordedAt, today
+	from, to := g.From(), today
 	if months := to.Sub(from).Hours() / 24 / 30.4; months < 17 || months > 19 {
 		t.Errorf("the caseload spans %.1f months", months)
 	}
@@ -225,5 +219,70 @@ func TestTheClockGoesOn(t *testing.T) {
 	}
 	if head, err := store.Head(t.Context()); err != nil || head != events.At(1) {
 		t.Errorf("an empty world has events up to %v, %v", head, err)
+	}
+}
+
+// TestTroubleShows: what the watcher, the obligations and the safeguards find in the demonstration's caseload.
+func TestTroubleShows(t *testing.T) {
+	g := must(t)(caseload.New(1, today, 48))
+	w, store, _ := world(t, g.From())
+	if err := w.Play(t.Context(), g.All(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Advance(t.Context(), today); err != nil {
+		t.Fatal(err)
+	}
+	read := func(stream string) (all []*events.Event) {
+		for r, err := range store.ReadStream(t.Context(), stream, 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := events.Decode(&r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, e)
+		}
+		return all
+	}
+	book := protocol.NewBook()
+	states, fails, clean := map[protocol.State]int{}, map[string]int{}, 0
+	for _, number := range g.Cases() {
+		tracker, judge := protocol.NewTracker(book), safeguards.NewJudge(book)
+		alerts := 0
+		for _, e := range read(events.CaseStream(number)) {
+			tracker.Evolve(e)
+			judge.Evolve(e)
+			if e.Type == "ObligationOverdue" {
+				alerts++
+			}
+		}
+		if alerts == 0 {
+			clean++
+		}
+		for _, o := range tracker.Obligations() {
+			states[o.State(today)]++
+		}
+		for _, v := range judge.Verdicts(today, safeguards.Evidence{Obligations: tracker.Obligations(), Directory: read(events.DirectoryStream(events.Jurisdiction(number[:2])))}) {
+			if v.Verdict == "fail" {
+				fails[v.Safeguard]++
+			}
+		}
+	}
+	for _, s := range []protocol.State{protocol.Pending, protocol.DueSoon, protocol.Overdue, protocol.Met, protocol.MetLate, protocol.Waived, protocol.Cancelled, protocol.Missed} {
+		if states[s] == 0 {
+			t.Errorf("no obligation is %s: %v", s, states)
+		}
+	}
+	if states[protocol.Met] < 8*(states[protocol.MetLate]+states[protocol.Overdue]+states[protocol.Missed]) {
+		t.Errorf("more trouble than a service would survive: %v", states)
+	}
+	if clean < 12 || clean > 30 {
+		t.Errorf("%d cases without an alert, want a good third", clean)
+	}
+	for _, hr := range []string{"HR03", "HR04", "HR05", "HR08", "HR14", "HR17", "HR19", "HR20", "HR21", "HR23", "HR25", "HR27", "HR29"} {
+		if fails[hr] == 0 || fails[hr] > 12 {
+			t.Errorf("%s fails in %d cases", hr, fails[hr])
+		}
 	}
 }

@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +46,19 @@ func BenchmarkParse(b *testing.B) {
 	for b.Loop() {
 		if _, err := record.Parse(text); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkImport imports a file of 20 cases with 50 lines each, over a store that costs nothing; the time is for
+// the whole file.
+func BenchmarkImport(b *testing.B) {
+	text := pastFile(20, 49)
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		r := record.New(memstore.New(time.Now), protocol.NewBook())
+		if got, err := r.Import(b.Context(), strings.NewReader(text), record.ImportOptions{}); err != nil || got.Recorded != 1000 {
+			b.Fatal(got, err)
 		}
 	}
 }

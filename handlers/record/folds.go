@@ -20,7 +20,7 @@ type fold struct {
 	loaded bool
 	next   uint64 // the revision that the stream's next event will have
 	state  casefile.State
-	judge  Judge // nil for a stream that is no case's
+	judge  Judge // nil for a stream that is no case's, and in an import
 }
 
 func newFold(stream string, judge Judge) *fold {

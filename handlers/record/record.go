@@ -55,6 +55,7 @@ type Observer interface {
 // Recorder records actions. It is safe for concurrent use.
 type Recorder struct {
 	store    events.Store
+	book     *protocol.Book
 	judge    func() Judge
 	duties   func() Duties
 	clock    func() time.Time
@@ -85,7 +86,7 @@ func WithJudge(judge func() Judge) Option { return func(r *Recorder) { r.judge =
 // New makes the write path to a store. The book says which calendar each case keeps.
 func New(store events.Store, book *protocol.Book, options ...Option) *Recorder {
 	judge := func() Judge { return safeguards.NewJudge(book) }
-	r := &Recorder{store: store, judge: judge, clock: time.Now, observer: deaf{}, folds: newFolds(1000)}
+	r := &Recorder{store: store, book: book, judge: judge, clock: time.Now, observer: deaf{}, folds: newFolds(1000)}
 	for _, o := range options {
 		o(r)
 	}
@@ -97,50 +98,6 @@ type deaf struct{}
 func (deaf) Appended(string, time.Duration) {}
 func (deaf) Conflict()                      {}
 func (deaf) Refused(string)                 {}
-
-// Condition is what the writer believes of the case: AnyRevision, or AtRevision(n). The zero value is AnyRevision.
-type Condition struct {
-	exact    bool
-	revision uint64
-}
-
-// AnyRevision records on whatever state the case is in: If-Match: *.
-var AnyRevision = Condition{}
-
-// AtRevision records only if the last event of the case has this revision, counted from 0: If-Match.
-func AtRevision(n uint64) Condition { return Condition{exact: true, revision: n} }
-
-// ErrPrecondition is matched by every *PreconditionError.
-var ErrPrecondition = errors.New("the case has moved on")
-
-// PreconditionError says that the case was not at the revision that the writer named. Nothing was stored.
-type PreconditionError struct {
-	Wanted uint64
-	// Length is the number of events that the case has; its revision is one less.
-	Length uint64
-}
-
-func (e *PreconditionError) Error() string {
-	if e.Length == 0 {
-		return fmt.Sprintf("the case has no events yet, and the action was meant for revision %d", e.Wanted)
-	}
-	return fmt.Sprintf("the case is at revision %d, and the action was meant for revision %d", e.Length-1, e.Wanted)
-}
-
-// Is makes errors.Is(err, ErrPrecondition) true.
-func (e *PreconditionError) Is(target error) bool { return target == ErrPrecondition }
-
-// Receipt says where an action was recorded.
-type Receipt struct {
-	ID         uuid.UUID       `json:"id"`
-	Case       string          `json:"case"`
-	Type       string          `json:"type"`
-	Revision   uint64          `json:"revision"`
-	Position   events.Position `json:"position"`
-	RecordedAt time.Time       `json:"recordedAt"`
-	// Repeated is true when the same action had been recorded before under the same id.
-	Repeated bool `json:"repeated"`
-}
 
 // Record decides on an action and, if nothing speaks against it, stores it: when Record returns a Receipt, the
 // event is durable. It fails with a *casefile.Refusal, a *PreconditionError, or the store's error; after a store's
@@ -296,6 +253,9 @@ func (r *Recorder) decide(f *fold, a *Action, k *events.Kind, id uuid.UUID, now 
 	}
 	if k.Family != events.CaseFamily {
 		decided, err := casefile.DecideElsewhere(&f.state, e, now)
+		if err == nil {
+			err = r.fitsBook(e)
+		}
 		return decided, nil, err
 	}
 	decided, err := casefile.Decide(&f.state, e, now)
@@ -306,6 +266,9 @@ func (r *Recorder) decide(f *fold, a *Action, k *events.Kind, id uuid.UUID, now 
 		return nil, nil, err
 	}
 	var findings []casefile.Finding
+	if f.judge == nil { // an import, of past actions only
+		return decided, nil, nil
+	}
 	for _, f := range f.judge.WouldBreak(e) {
 		findings = append(findings, casefile.Finding(f))
 	}
@@ -391,6 +354,15 @@ func encode(e *events.Event) (events.Proposed, error) {
 	return p, err
 }
 
+// fitsBook refuses a protocol version that can't be read, or whose digest is another's: whoever folds a case later
+// must be able to use it.
+func (r *Recorder) fitsBook(e *events.Event) error {
+	if _, err := r.book.With(e); err != nil {
+		return &casefile.Refusal{Because: []string{casefile.Invalid}, Field: "data.rules", Message: err.Error(), Err: err}
+	}
+	return nil
+}
+
 // expected is the stream as the fold knows it.
 func (f *fold) expected() events.Expected {
 	if f.next == 0 {
@@ -422,10 +394,6 @@ func (r *Recorder) appendBlind(ctx context.Context, a *Action, k *events.Kind, i
 		r.observer.Appended(e.Type, time.Since(began))
 	}
 	return Receipt{ID: id, Case: a.Case, Type: a.Type, Revision: at.Revision, Position: at.Position, RecordedAt: at.RecordedAt, Repeated: at.Repeated}, nil
-}
-
-func receiptOf(e *events.Event, repeated bool) Receipt {
-	return Receipt{ID: e.ID, Case: e.Case, Type: e.Type, Revision: e.Revision, Position: e.Position, RecordedAt: e.RecordedAt, Repeated: repeated}
 }
 
 func reusedID() *casefile.Refusal {

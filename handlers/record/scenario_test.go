@@ -54,7 +54,7 @@ func play(t *testing.T, open func(testing.TB, func() time.Time) events.Store, fi
 	var clock time.Time
 	now := func() time.Time { return clock }
 	store := open(t, now)
-	recorder := record.New(store, protocol.NewBook(), record.WithClock(now))
+	recorder := record.New(store, protocol.NewBook(), record.WithClock(now), duties())
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -135,6 +135,9 @@ func TestPhase(t *testing.T) {
 	expect(Open, Treatment)
 	w.say(prison, &events.PreReleasePlanningOpened{Manager: "a.petrova"})
 	expect(Open, PreRelease)
+	early := w.say(csw, &events.PostPenalPlanAdopted{Plan: "pp-0", Goals: []string{"a flat"}, Participated: true})
+	expect(Open, PreRelease) // a plan for afterwards releases nobody
+	w.say(csw, &events.EntryAnnulled{Target: early, Reason: "a draft"})
 	w.say(prison, &events.PersonReleased{Kind: "sentence-end", Papers: true, Accommodation: true, Means: true})
 	expect(Open, Released)
 	w.say(csw, &events.PostPenalPlanAdopted{Plan: "pp-1", Goals: []string{"a flat"}, Participated: true})
@@ -279,4 +282,41 @@ func TestSafeguardsAsKnownThen(t *testing.T) {
 	expect(w.now(), safeguards.Fail, safeguards.Fail)
 	expect(w.read(events.AsOf{Instant: w.clock.Add(-time.Minute)}), safeguards.NotApplicable, safeguards.NotApplicable)
 	expect(w.read(events.AsOf{Position: events.At(2)}), safeguards.NotApplicable, safeguards.NotApplicable)
+	// At the instant of the look and the training, but at a position before them.
+	w.say(prison, &events.SupportProvided{Service: "advice"})
+	again := w.say(prison, &events.SupportProvided{Service: "advice"})
+	w.record(events.AccessStream(w.number), &events.Event{ID: events.DeriveID("look again"), Type: "ExportProduced", Case: w.number, OccurredAt: w.clock, Actor: csw,
+		Data: &events.ExportProduced{Format: "bundle", Recipient: "court", Justification: "", Digest: ""}})
+	shown := func(c *Case) int {
+		all, err := c.Safeguards(context.Background())
+		must(t, err)
+		return len(all[1].Events)
+	}
+	if before, after := shown(w.read(events.AsOf{Position: w.now().History().Find(again).Position})), shown(w.now()); before != 1 || after != 2 {
+		t.Errorf("HR02 names %d events at the position before the export and %d after it", before, after)
+	}
+}
+
+// A day that was decreed non-working counts as one from the recording of the decree on, not before.
+func TestDecreesAsKnownThen(t *testing.T) {
+	w := tell(t)
+	w.at("2026-03-11T12:00:00+01:00").say(prison, notice("n-1", csw), occurred("2026-03-05T12:00:00+01:00")) // the 4th working day
+	w.at("2026-03-12T09:00:00+01:00").record(events.ProtocolStream("MK"), &events.Event{ID: events.DeriveID("decree"), Type: "NonWorkingDayDecreed",
+		Jurisdiction: "MK", OccurredAt: w.clock, Actor: prison,
+		Data: &events.NonWorkingDayDecreed{Date: events.DateOf(2026, 3, 10), Name: map[string]string{"en": "Day of mourning"}, Act: "an act"}})
+	book := protocol.NewBook()
+	for r, err := range w.store.ReadStream(context.Background(), events.ProtocolStream("MK"), 0) {
+		must(t, err)
+		e, err := events.Decode(&r)
+		must(t, err)
+		book, err = book.With(e)
+		must(t, err)
+	}
+	for at, want := range map[string]bool{"2026-03-11T12:00:00+01:00": true, "2026-03-12T09:00:00+01:00": false} {
+		c, err := Read(context.Background(), w.store, book, w.number, events.AsOf{Instant: instant(at)}, w.clock)
+		must(t, err)
+		if rows := c.Timeline("en", Recorded); rows[1].Late != want {
+			t.Errorf("at %s: late is %v", at, rows[1].Late)
+		}
+	}
 }

@@ -90,7 +90,7 @@ func (c *Case) row(entry *history.Entry, lang string) Entry {
 		To: []Recipient{}, Purpose: orNull(entry.Purpose), LegalBasis: orNull(entry.LegalBasis),
 		CorrectedBy: orNull(entry.CorrectedBy()), AnnulledBy: orNull(entry.AnnulledBy()),
 		Summary: Sentence(lang, entry.Event, &c.history), LateReason: orNull(entry.LateReason),
-		Hash: Hash(&c.recorded[entry.Revision-c.recorded[0].Revision])}
+		Hash: Hash(c.recorded[entry.Revision-c.recorded[0].Revision])}
 	categories, consent, override := about(entry.Event.Data)
 	if d, ok := events.DisclosureOf(entry.Event.Data); ok {
 		from := senderOf(entry)

@@ -22,13 +22,27 @@ func TestGolden(t *testing.T) {
 	before, c := s.read(t, number, "2026-03-05T12:00:00+01:00"), s.read(t, number, "2026-04-08T12:00:00+02:00")
 	verdicts, err := c.Safeguards(context.Background())
 	must(t, err)
+	explained, ok := c.Explain("acknowledge/n-1")
+	if !ok {
+		t.Fatal("no such obligation")
+	}
+	if _, ok := c.Explain("acknowledge/n-none"); ok {
+		t.Error("an obligation that is not there was explained")
+	}
+	for _, text := range []*string{&explained.Period, &explained.Source, &explained.Explanation, &explained.Steps[0].Text} {
+		if *text == "" {
+			t.Error("a text of the explanation is missing")
+		}
+		*text = "in words" // which ones is the protocol's own matter
+	}
+	explained.Title = map[string]string{"en": "in words"}
 	obligations := slices.DeleteFunc(c.Obligations(), func(o Obligation) bool {
 		return o.Rule != "acknowledge" && o.Rule != "assessment" && o.Rule != "notify-csw"
 	})
 	for name, got := range map[string]any{
 		"show": c.Show(), "show-before": before.Show(), "timeline": c.Timeline("en", Occurred), "timeline-recorded-mk": c.Timeline("mk", Recorded)[:6],
 		"shares": c.Shares(), "shares-before": before.Shares(), "knows-csw": c.Knows("mk-csw-skopje"), "knows-ngo": c.Knows("mk-ngo-nov-pat"),
-		"knows-nobody": c.Knows("mk-court-skopje"), "obligations": obligations, "diff": c.Diff(before, "en"), "lanes": c.Lanes(verdicts),
+		"knows-nobody": c.Knows("mk-court-skopje"), "obligations": obligations, "explain": explained, "diff": c.Diff(before, "en"), "lanes": c.Lanes(verdicts),
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, name, got) })
 	}

@@ -43,7 +43,7 @@ type Case struct {
 	clock        time.Time
 	log          Log
 	book         *protocol.Book
-	recorded     []events.Recorded
+	recorded     []*events.Recorded
 	history      history.History
 	simulated    bool
 
@@ -89,7 +89,7 @@ func Read(ctx context.Context, log Log, book *protocol.Book, number string, asOf
 }
 
 // readStream decodes a stream's events as known at asOf; raw, if not nil, gets them as stored.
-func readStream(ctx context.Context, log Log, stream string, asOf events.AsOf, raw *[]events.Recorded) ([]*events.Event, error) {
+func readStream(ctx context.Context, log Log, stream string, asOf events.AsOf, raw *[]*events.Recorded) ([]*events.Event, error) {
 	var decoded []*events.Event
 	for r, err := range log.ReadStream(ctx, stream, 0) {
 		if err != nil {
@@ -104,7 +104,7 @@ func readStream(ctx context.Context, log Log, stream string, asOf events.AsOf, r
 		}
 		decoded = append(decoded, e)
 		if raw != nil {
-			*raw = append(*raw, r)
+			*raw = append(*raw, &r)
 		}
 	}
 	return decoded, nil

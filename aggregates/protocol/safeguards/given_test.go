@@ -247,3 +247,12 @@ func assessed(changes ...func(*events.AssessmentCompleted)) *events.AssessmentCo
 func released() *events.PersonReleased {
 	return &events.PersonReleased{Kind: "sentence-end", Papers: true, Accommodation: true, Means: true}
 }
+
+// thusTracked is thus, with the duties that the protocol's tracker computes.
+func thusTracked(t *testing.T, safeguard string, stories map[string]told) {
+	t.Helper()
+	for name, c := range stories {
+		stories[name] = c.tracked()
+	}
+	t.Run(safeguard, func(t *testing.T) { thus(t, safeguard, stories) })
+}

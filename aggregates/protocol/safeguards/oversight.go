@@ -70,7 +70,7 @@ func hr24MonitoringContactConfidential(r *record) ruling {
 	const why = "A contact with the monitor was shown to "
 	var t tally
 	for n, d := range standing[events.MonitoringContactHeld](r.Judge) {
-		shown := false
+		t.hold(n.ID)
 		for _, e := range r.looks() {
 			var view string
 			switch l := e.Data.(type) {
@@ -80,7 +80,6 @@ func hr24MonitoringContactConfidential(r *record) ruling {
 				view = l.Format
 			}
 			if e.Actor.Role.InPrison() && namesContact(view, n.ID, d.Contact) {
-				shown = true
 				t.fail(why+name(e.Actor.Party())+", which acts for a prison", e.ID)
 			}
 		}
@@ -88,12 +87,8 @@ func hr24MonitoringContactConfidential(r *record) ruling {
 			a := &r.acts[i]
 			prison := slices.IndexFunc(a.Recipients, func(p events.Party) bool { return p.Role.InPrison() })
 			if prison >= 0 && aboutContact(a, n.ID, d.Contact) {
-				shown = true
 				t.fail(why+name(a.Recipients[prison])+", which acts for a prison", a.ID)
 			}
-		}
-		if !shown {
-			t.hold(n.ID)
 		}
 	}
 	return t.sum("No contact with the monitor was shown to anyone in a prison role", "No contact with the monitor is on record")

@@ -51,6 +51,8 @@ func TestHR24MonitoringContactConfidential(t *testing.T) {
 		"social work saw the entry":                    {given: []*events.Event{contact}, access: look(social, "events/"+id), then: Pass},
 		"a prison got a notice about it":               {given: []*events.Event{contact, on("2026-03-05", monitor, &events.NotificationSent{Notification: "n", Subject: "transfer", Recipient: atPrison, About: "mc-1"}, as("notice"))}, then: Fail, shownBy: []string{"notice"}},
 		"a prison got what derives from it":            {given: []*events.Event{contact, on("2026-03-05", monitor, disclosed(atPrison, func(d *events.InformationDisclosed) { d.DerivedFrom = "mc-1" }, events.Identity), as("share"))}, then: Fail, shownBy: []string{"share"}},
+		"a prison got something else":                  {given: []*events.Event{contact, on("2026-03-05", monitor, disclosed(atPrison, func(d *events.InformationDisclosed) { d.DerivedFrom = "d-0" }, events.Identity))}, then: Pass},
+		"a prison got a notice about the entry":        {given: []*events.Event{contact, on("2026-03-05", monitor, &events.NotificationSent{Notification: "n", Subject: "transfer", Recipient: atPrison, About: events.ID(id)}, as("notice"))}, then: Fail, shownBy: []string{"notice"}},
 		"a contact entered in error":                   {given: []*events.Event{contact, annul("2026-03-09", "contact")}, access: look(prison, "events/"+id), then: NotApplicable},
 	})
 }
@@ -112,5 +114,23 @@ func TestHR28KeptNoLongerThanNeeded(t *testing.T) {
 		"the latest review counts: keep":                  {duties: one(isMet), given: []*events.Event{on("2031-01-01", des, &events.RetentionReviewed{Outcome: "erase"}), review("2031-03-01", "keep")}, at: "2031-12-01", then: Pass},
 		"an erasure before the review is none":            {duties: one(isMet), given: []*events.Event{erased("2030-01-01"), review("2031-03-01", "erase")}, at: "2031-05-01", then: Fail},
 		"the hold was annulled":                           {duties: one(isMet), given: []*events.Event{hold("2030-01-01"), review("2031-03-01", "erase"), annul("2031-03-02", "hold")}, at: "2031-12-01", then: Fail},
+	})
+}
+
+// Which days are worked is the matter of the case's own subdivision, and follows a correction of where it is.
+func TestHR27CountsTheWorkingDaysOfTheSubdivision(t *testing.T) {
+	in := func(e *events.Event) *events.Event {
+		e.Case, e.Jurisdiction = "BA-2025-0001", "BA"
+		return e
+	}
+	opened := func(institution events.Institution) *events.CaseOpened {
+		return &events.CaseOpened{Subject: "s", Name: "n", DateOfBirth: date("1990-01-01"), Sex: "male", Reason: "convicted", Institution: institution, AdmittedOn: date("2025-11-03")}
+	}
+	late := in(on("2025-11-18", prison, &events.IdentityDocumentsSecured{}, recorded("2025-11-24"))) // 21 November is a holiday in ba-srp
+	thus(t, "HR27", map[string]told{
+		"four working days in the Federation": {given: []*events.Event{in(on("2025-11-03", prison, opened("ba-bih-prison-zenica"))), late}, then: Fail},
+		"three in Republika Srpska":           {given: []*events.Event{in(on("2025-11-03", prison, opened("ba-srp-prison-foca"))), late}, then: NotApplicable},
+		"as corrected": {given: []*events.Event{in(on("2025-11-03", prison, opened("ba-bih-prison-zenica"), as("opened"))), late,
+			in(correct("2025-11-25", "opened", opened("ba-srp-prison-foca")))}, then: NotApplicable},
 	})
 }

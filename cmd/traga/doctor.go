@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"traga.internal/events"
+	"traga.internal/events/sqlitestore"
+)
+
+// finding is one line of traga doctor.
+type finding struct {
+	Check  string `json:"check"`
+	State  string `json:"state"` // ok, warning or bad
+	Detail string `json:"detail"`
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	c := &cobra.Command{Use: "doctor --data DIR", Short: "Check a store and its surroundings", Args: cobra.NoArgs,
+		Long: "Checks the directory, the log, every event in it, the read models, the clock and the disk. Exit code 1 when something is bad.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.source(cmd)
+			if err != nil {
+				return err
+			}
+			if s.dir == "" {
+				return usagef("doctor looks at a store's directory: --data DIR")
+			}
+			findings := a.examine(cmd.Context(), s)
+			err = a.print(cmd, findings, func(w io.Writer) {
+				t := newTable(w, "CHECK", "STATE", "DETAIL")
+				for _, f := range findings {
+					t.row(f.Check, f.State, f.Detail)
+				}
+				t.flush()
+			})
+			for _, f := range findings {
+				if err == nil && f.State == "bad" {
+					return &codedError{code: exitFailure}
+				}
+			}
+			return err
+		}}
+	addSettings(c.Flags(), clientSettings())
+	a.jsonFlag(c)
+	return c
+}
+
+func (a *app) examine(ctx context.Context, s *source) []finding {
+	list := examineDirectory(s.dir)
+	log, err := s.openLog(ctx)
+	if err != nil {
+		return append(list, finding{"log", "bad", err.Error()})
+	}
+	defer log.Close()
+	last, found := a.examineLog(ctx, log)
+	list = append(list, found...)
+	if now := a.now(); last.After(now) {
+		list = append(list, finding{"clock", "warning", fmt.Sprintf("the last event was recorded at %s, later than this machine's clock (%s)", last.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))})
+	} else {
+		list = append(list, finding{"clock", "ok", "not behind the log"})
+	}
+	return append(list, examineReadModels(ctx, s, log)...)
+}
+
+func examineDirectory(dir string) []finding {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return []finding{{"directory", "bad", "it can't be read"}}
+	}
+	list := []finding{{"directory", "ok", "others on this machine can't read it"}}
+	if info.Mode().Perm()&0o077 != 0 {
+		list[0] = finding{"directory", "warning", fmt.Sprintf("others on this machine may be able to read it (mode %04o); personal data is inside: chmod 700", info.Mode().Perm())}
+	}
+	walked := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			list = append(list, finding{"file", "warning", fmt.Sprintf("%s has mode %04o; chmod 600", filepath.Base(path), info.Mode().Perm())})
+		}
+		return err
+	})
+	if walked != nil {
+		list = append(list, finding{"files", "bad", "not all can be read"})
+	}
+	var disk unix.Statfs_t
+	if unix.Statfs(dir, &disk) == nil {
+		free := disk.Bavail * uint64(disk.Bsize)
+		state := "ok"
+		if free < 1<<30 {
+			state = "warning"
+		}
+		list = append(list, finding{"disk", state, fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))})
+	}
+	return list
+}
+
+// examineLog reads and decodes every event, and returns when the last one was recorded.
+func (a *app) examineLog(ctx context.Context, log *sqlitestore.Store) (time.Time, []finding) {
+	head, err := log.Head(ctx)
+	if err != nil {
+		return time.Time{}, []finding{{"log", "bad", err.Error()}}
+	}
+	p := a.progress("read the log")
+	defer p.done()
+	var (
+		after     events.Position
+		last      time.Time
+		read      uint64
+		simulated bool
+	)
+	for more := true; more; {
+		page, err := log.ReadAll(ctx, after, 1000, events.Filter{})
+		if err != nil {
+			return last, []finding{{"log", "bad", err.Error()}}
+		}
+		for i := range page.Events {
+			r := &page.Events[i]
+			read++
+			switch {
+			case r.Position != events.At(read):
+				return last, []finding{{"log", "bad", fmt.Sprintf("position %d is missing", read)}}
+			case r.RecordedAt.Before(last):
+				return last, []finding{{"log", "bad", fmt.Sprintf("the time goes back at position %s", r.Position)}}
+			}
+			if _, err := events.Decode(r); err != nil {
+				return last, []finding{{"log", "bad", err.Error()}}
+			}
+			last, simulated = r.RecordedAt, simulated || r.Type == "StoreSimulated"
+		}
+		after, more = page.Scanned, page.More
+		p.report(int64(read), int64(head.Commit))
+	}
+	list := []finding{{"log", "ok", fmt.Sprintf("%d events, all read", read)}}
+	if simulated {
+		list = append(list, finding{"times", "warning", "the times in this store are simulated"})
+	}
+	return last, list
+}
+
+func examineReadModels(ctx context.Context, s *source, log *sqlitestore.Store) []finding {
+	states, err := readModelStates(ctx, s, log)
+	if errors.Is(err, fs.ErrNotExist) {
+		return []finding{{"read models", "ok", "none yet; they are built from the log when they are needed"}}
+	}
+	if err != nil {
+		return []finding{{"read models", "warning", err.Error() + "; traga projection rebuild --all builds them anew"}}
+	}
+	var list []finding
+	for _, p := range states {
+		f := finding{"read model " + p.Name, "ok", fmt.Sprintf("at position %s", p.Position)}
+		if p.Error != "" {
+			f.State, f.Detail = "bad", p.Error
+		}
+		list = append(list, f)
+	}
+	return list
+}

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"traga.internal/aggregates/protocol"
+	"traga.internal/events/sqlitestore"
+	"traga.internal/handlers/api"
+	"traga.internal/handlers/deadlines"
+	"traga.internal/handlers/metrics"
+	"traga.internal/handlers/record"
+	"traga.internal/projections"
+	"traga.internal/projections/obligations"
+)
+
+// shutdownGrace is how long requests that are under way may take to end.
+const shutdownGrace = 10 * time.Second
+
+func (a *app) serveCommand() *cobra.Command {
+	c := &cobra.Command{Use: "serve --data DIR", Short: "Serve the pages and the API on a store", Args: cobra.NoArgs,
+		Long: `Serve the pages, the HTTP API and the metrics on the store in a directory, which is made if it is not there.
+
+There is no sign-in yet: traga listens on this machine's own addresses only.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(cmd, a.environ)
+			if err != nil {
+				return err
+			}
+			if c.get("data") == "" {
+				return usagef("say where the store is: --data DIR")
+			}
+			log, err := a.logger(c)
+			if err != nil {
+				return err
+			}
+			listener, err := listen(cmd.Context(), c.get("listen"))
+			if err != nil {
+				return err
+			}
+			n, err := a.openNode(cmd.Context(), c.get("data"), log, a.now, "")
+			if err != nil {
+				return errors.Join(err, listener.Close())
+			}
+			fmt.Fprintf(a.Err, "traga serves %s on http://%s\n", c.get("data"), listener.Addr())
+			return n.serve(cmd.Context(), listener)
+		}}
+	addSettings(c.Flags(), serviceSettings())
+	return c
+}
+
+// listen opens the address to serve on. Without a sign-in only this machine may ask.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, usagef("--listen: expected HOST:PORT, such as 127.0.0.1:8080")
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, usagef("--listen: there is no sign-in yet, so traga listens on this machine only: 127.0.0.1:PORT, [::1]:PORT or localhost:PORT")
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+func (a *app) logger(c *config) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.get("log.level"))); err != nil {
+		return nil, usagef("log.level: expected debug, info, warn or error")
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch c.get("log.format") {
+	case "text":
+		return slog.New(slog.NewTextHandler(a.Err, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.Err, options)), nil
+	}
+	return nil, usagef("log.format: expected text or json")
+}
+
+// node is a running traga: the store, its read models and what works on them.
+type node struct {
+	store    *sqlitestore.Store
+	engine   *projections.Engine
+	recorder *record.Recorder
+	watcher  *deadlines.Watcher
+	metrics  *metrics.Metrics
+	handler  http.Handler
+	log      *slog.Logger
+	closing  chan struct{}
+}
+
+// openNode opens the store in dir and everything above it. now is the clock of the store and of all reads.
+func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now func() time.Time, notice string) (_ *node, err error) {
+	n := &node{log: log, closing: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.close())
+		}
+	}()
+	if n.store, err = sqlitestore.Open(ctx, dir, sqlitestore.WithClock(now)); err != nil {
+		return nil, err
+	}
+	shipped := protocol.NewBook()
+	rules := deadlines.Published(n.store, shipped)
+	book, err := rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if n.engine, err = projections.Open(ctx, dir, n.store, shipped, readModelList(), projections.WithLogger(log)); err != nil {
+		return nil, err
+	}
+	n.metrics = metrics.New(n.sources(now))
+	n.recorder = newRecorder(n.store, book, now, record.WithObserver(n.metrics))
+	n.watcher = deadlines.New(n.store, rules, dueCases{n.engine}, deadlines.WithClock(now), deadlines.WithLog(log), deadlines.WithObserver(n.metrics.Appended))
+	mux := http.NewServeMux()
+	api.Register(mux, api.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Clock: now, Log: log,
+		Version: buildVersion().Version, Closing: n.closing})
+	api.RegisterService(mux, buildVersion(), n.ready)
+	mux.Handle("GET /metrics", n.metrics.Handler())
+	_ = notice
+	n.handler = n.metrics.Observe(guard(http.NewCrossOriginProtection().Handler(mux)))
+	return n, nil
+}
+
+// dueCases finds the watcher's work in the obligations.
+type dueCases struct{ engine *projections.Engine }
+
+func (d dueCases) DueCases(ctx context.Context, now time.Time) ([]string, error) {
+	return obligations.DueForWatcher(ctx, d.engine, now)
+}
+
+// guard sets the headers that every answer carries.
+func guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (n *node) ready(ctx context.Context) error {
+	if _, err := n.store.Head(ctx); err != nil {
+		return errors.New("the store does not answer")
+	}
+	list, err := n.engine.List(ctx)
+	if err != nil {
+		return errors.New("the read models do not answer")
+	}
+	for _, p := range list {
+		if p.State != projections.Live && p.State != projections.CatchingUp {
+			return fmt.Errorf("the read model %s is %s", p.Name, p.State)
+		}
+	}
+	return nil
+}
+
+func (n *node) sources(now func() time.Time) metrics.Sources {
+	return metrics.Sources{
+		LogSize: func(ctx context.Context) (uint64, error) {
+			head, err := n.store.Head(ctx)
+			return head.Commit, err
+		},
+		Lags: func(ctx context.Context) ([]metrics.Lag, error) {
+			states, err := n.engine.List(ctx)
+			var list []metrics.Lag
+			for _, p := range states {
+				list = append(list, metrics.Lag{Projection: p.Name, Position: p.Position.Commit, Events: p.Lag})
+			}
+			return list, err
+		},
+		Obligations: func(ctx context.Context) ([]metrics.Count, error) {
+			counts, err := obligations.Counts(ctx, n.engine, now())
+			var list []metrics.Count
+			for _, c := range counts {
+				list = append(list, metrics.Count{Jurisdiction: c.Jurisdiction, Rule: c.Rule, State: string(c.State), Number: c.N})
+			}
+			return list, err
+		},
+	}
+}
+
+// serve answers requests and follows the log until ctx ends; then it lets requests end, and closes.
+func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(context.Context) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	server := &http.Server{Handler: n.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn)}
+	var work sync.WaitGroup
+	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch}, more...) {
+		work.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				stop(err) // a part of the service that ends by itself ends the service
+			}
+		})
+	}
+	work.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			stop(fmt.Errorf("serve: %w", err))
+		}
+	})
+	<-ctx.Done()
+	close(n.closing)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer cancel()
+	err := server.Shutdown(grace)
+	work.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return errors.Join(err, n.close())
+}
+
+// watch runs the deadline watcher once the read models, in which it finds its work, have reached the log's head.
+func (n *node) watch(ctx context.Context) error {
+	head, err := n.store.Head(ctx)
+	if err == nil {
+		err = n.engine.WaitFor(ctx, head)
+	}
+	if err != nil && ctx.Err() == nil {
+		// A read model that has stopped is named by /readyz and by projection list; what is left is watched.
+		n.log.ErrorContext(ctx, "the deadline watcher starts on read models that are not up to date", "error", err)
+	}
+	return n.watcher.Run(ctx)
+}
+
+func (n *node) close() error {
+	var err error
+	for _, c := range []io.Closer{closerOf(n.engine), closerOf(n.store)} {
+		if c != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}
+	return err
+}
+
+// closerOf is nil for what was never opened.
+func closerOf[T any, P interface {
+	*T
+	io.Closer
+}](p P) io.Closer {
+	if p == nil {
+		return nil
+	}
+	return p
+}

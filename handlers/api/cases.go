@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"traga.internal/events"
+	"traga.internal/projections/timeline"
+)
+
+type caseInput struct {
+	Case        string `path:"n" doc:"the case number" example:"MK-2026-0001"`
+	At          string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
+	MinPosition string `header:"Traga-Min-Position" doc:"wait until this position can be read"`
+}
+
+type caseOutput struct {
+	ETag string `header:"ETag" doc:"the case's revision, for If-Match"`
+	Body timeline.Summary
+}
+
+type timelineInput struct {
+	caseInput
+	Order string `query:"order" enum:"occurred,recorded" default:"occurred" doc:"by when it occurred, or by when it was recorded"`
+	Lang  string `query:"lang" default:"en" doc:"the language of the sentences"`
+}
+
+type timelineOutput struct {
+	ETag string `header:"ETag"`
+	Body []timeline.Entry
+}
+
+type sharesOutput struct {
+	ETag string `header:"ETag"`
+	Body []timeline.Share
+}
+
+type obligationsOutput struct {
+	ETag string `header:"ETag"`
+	Body []timeline.Obligation
+}
+
+type knowsInput struct {
+	caseInput
+	Who string `query:"who" required:"true" doc:"the institution's id" example:"mk-csw-skopje"`
+}
+
+type knowsOutput struct{ Body []timeline.Knowledge }
+
+type diffInput struct {
+	Case string `path:"n" doc:"the case number"`
+	From string `query:"from" required:"true" doc:"an instant or a position"`
+	To   string `query:"to" doc:"an instant or a position; now when left out"`
+	Lang string `query:"lang" default:"en" doc:"the language of the sentences"`
+}
+
+type explainInput struct {
+	caseInput
+	Obligation string `path:"obligation" doc:"the duty, such as acknowledge/n-csw-1"`
+}
+
+type explainOutput struct{ Body timeline.Explanation }
+
+type diffOutput struct{ Body timeline.Difference }
+
+func (a *api) caseRoutes(h huma.API) {
+	get := func(id, path, summary, description string) huma.Operation {
+		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/v1/cases/{n}" + path, Summary: summary,
+			Description: description, Tags: []string{"One case"}, Errors: []int{404}}
+	}
+	operation(a, h, get("case", "", "Where a case stands", "Status, phase, release date, and how many duties are pending, due soon, overdue and done."),
+		func(ctx context.Context, in *caseInput) (*caseOutput, error) {
+			c, err := a.read(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			s := c.Show()
+			return &caseOutput{ETag: etag(s.Revision), Body: s}, nil
+		})
+	operation(a, h, get("case-timeline", "/timeline", "What happened", "Every entry as it was first recorded, with what corrected or annulled it."),
+		func(ctx context.Context, in *timelineInput) (*timelineOutput, error) {
+			c, err := a.read(ctx, &in.caseInput)
+			if err != nil {
+				return nil, err
+			}
+			return &timelineOutput{ETag: etag(c.Revision()), Body: c.Timeline(in.Lang, timeline.Order(in.Order))}, nil
+		})
+	operation(a, h, get("case-shares", "/shares", "Who shared what with whom", "One row for each recipient, as corrected by then; annulled entries are left out."),
+		func(ctx context.Context, in *caseInput) (*sharesOutput, error) {
+			c, err := a.read(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			return &sharesOutput{ETag: etag(c.Revision()), Body: c.Shares()}, nil
+		})
+	operation(a, h, get("case-obligations", "/obligations", "Who must do what by when", "Every duty that the protocol laid on someone in this case."),
+		func(ctx context.Context, in *caseInput) (*obligationsOutput, error) {
+			c, err := a.read(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			return &obligationsOutput{ETag: etag(c.Revision()), Body: c.Obligations()}, nil
+		})
+	operation(a, h, get("case-knows", "/knows", "What an institution can know", "By direct sharing or onward sharing; what was known stays known after a recall."),
+		func(ctx context.Context, in *knowsInput) (*knowsOutput, error) {
+			c, err := a.read(ctx, &in.caseInput)
+			if err != nil {
+				return nil, err
+			}
+			return &knowsOutput{Body: c.Knows(events.Institution(in.Who))}, nil
+		})
+	operation(a, h, get("case-obligation", "/obligations/{obligation...}", "Why a duty is due when it is", "Which entry activated it, how the due date was computed, and what fulfilled it."),
+		func(ctx context.Context, in *explainInput) (*explainOutput, error) {
+			c, err := a.read(ctx, &in.caseInput)
+			if err != nil {
+				return nil, err
+			}
+			why, ok := c.Explain(in.Obligation)
+			if !ok {
+				return nil, problem("not-found", "The case has no such duty.")
+			}
+			return &explainOutput{Body: why}, nil
+		})
+	operation(a, h, get("case-diff", "/diff", "What changed between two points of view", "In state, duties and knowledge."),
+		func(ctx context.Context, in *diffInput) (*diffOutput, error) {
+			before, err := a.read(ctx, &caseInput{Case: in.Case, At: in.From})
+			if err != nil {
+				return nil, err
+			}
+			after, err := a.read(ctx, &caseInput{Case: in.Case, At: in.To})
+			if err != nil {
+				return nil, err
+			}
+			return &diffOutput{Body: after.Diff(before, in.Lang)}, nil
+		})
+}
+
+// read folds the case up to the asked point of view, straight from the log.
+func (a *api) read(ctx context.Context, in *caseInput) (*timeline.Case, error) {
+	if _, err := events.ParseCase(in.Case); err != nil {
+		return nil, err
+	}
+	at, err := asOf(in.At)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.upTo(ctx, in.MinPosition); err != nil {
+		return nil, err
+	}
+	book, err := a.book(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return timeline.Read(ctx, a.store, book, in.Case, at, a.clock())
+}

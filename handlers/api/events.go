@@ -1,0 +1,222 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"traga.internal/events"
+)
+
+// Record is an event as stored, for a reader.
+type Record struct {
+	ID            uuid.UUID           `json:"id"`
+	Type          string              `json:"type"`
+	Schema        int                 `json:"schema"`
+	Case          string              `json:"case,omitempty"`
+	Jurisdiction  events.Jurisdiction `json:"jurisdiction,omitempty"`
+	Stream        string              `json:"stream"`
+	Revision      uint64              `json:"revision"`
+	Position      events.Position     `json:"position"`
+	OccurredAt    time.Time           `json:"occurredAt"`
+	RecordedAt    time.Time           `json:"recordedAt"`
+	Actor         events.Actor        `json:"actor"`
+	Purpose       *events.Purpose     `json:"purpose"`
+	LegalBasis    *events.LegalBasis  `json:"legalBasis"`
+	LateReason    *string             `json:"lateReason"`
+	AfterTheFact  bool                `json:"afterTheFact"`
+	CorrelationID uuid.UUID           `json:"correlationId"`
+	CausationID   *uuid.UUID          `json:"causationId"`
+	Data          json.RawMessage     `json:"data"`
+}
+
+// RecordOf is a stored event for a reader; data is as it was stored.
+func RecordOf(r *events.Recorded) (Record, error) {
+	e, err := events.Decode(r)
+	if err != nil {
+		return Record{}, err
+	}
+	return Record{ID: e.ID, Type: e.Type, Schema: e.Schema, Case: e.Case, Jurisdiction: e.Jurisdiction, Stream: e.Stream, Revision: e.Revision,
+		Position: e.Position, OccurredAt: e.OccurredAt.UTC(), RecordedAt: e.RecordedAt.UTC(), Actor: e.Actor,
+		Purpose: orNull(e.Purpose), LegalBasis: orNull(e.LegalBasis), LateReason: orNull(e.LateReason), AfterTheFact: e.AfterTheFact,
+		CorrelationID: e.CorrelationID, CausationID: orNull(e.CausationID), Data: r.Data}, nil
+}
+
+func orNull[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// Causes finds what led to an event: the event itself first, then what caused it, then what caused that. An
+// event that does not exist gives nothing.
+func Causes(ctx context.Context, log Log, id uuid.UUID) ([]Record, error) {
+	chain := []Record{}
+	for id != uuid.Nil && !slices.ContainsFunc(chain, func(r Record) bool { return r.ID == id }) {
+		stored, ok, err := log.Lookup(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			break
+		}
+		r, err := RecordOf(&stored)
+		if err != nil {
+			return nil, err
+		}
+		chain = append(chain, r)
+		id = uuid.Nil
+		if r.CausationID != nil {
+			id = *r.CausationID
+		}
+	}
+	return chain, nil
+}
+
+type eventInput struct {
+	ID string `path:"id" format:"uuid" doc:"the event's id"`
+}
+
+type eventOutput struct{ Body Record }
+
+type causesOutput struct{ Body []Record }
+
+// EventType is an entry of the catalogue.
+type EventType struct {
+	Type   string              `json:"type"`
+	Family events.StreamFamily `json:"family"`
+	Schema int                 `json:"schema"`
+	By     []events.Role       `json:"by" doc:"the roles that may record it"`
+	Shares bool                `json:"shares" doc:"true when it hands information over: purpose and legal basis are then required"`
+}
+
+// EventTypes lists the catalogue.
+func EventTypes() []EventType {
+	list := []EventType{}
+	for _, k := range events.Standard().Kinds() {
+		t := EventType{Type: k.Type, Family: k.Family, Schema: k.Schema, By: []events.Role{}, Shares: k.Shares}
+		for _, r := range events.Roles() {
+			if k.Allows(r) {
+				t.By = append(t.By, r)
+			}
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
+type typesOutput struct{ Body []EventType }
+
+type schemaInput struct {
+	Type string `path:"t" doc:"the type of the event" example:"NotificationSent"`
+}
+
+type schemaOutput struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+type feedInput struct {
+	After string `query:"after" doc:"the cursor of the page before; the beginning when left out"`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}
+
+// CloudEvent is an event in the form of CloudEvents 1.0. Its data is a Notice: what happened, not what it says.
+type CloudEvent struct {
+	SpecVersion     string    `json:"specversion"`
+	ID              uuid.UUID `json:"id"`
+	Source          string    `json:"source"`
+	Type            string    `json:"type"`
+	Subject         string    `json:"subject,omitempty"`
+	Time            time.Time `json:"time"`
+	DataContentType string    `json:"datacontenttype"`
+	Data            Notice    `json:"data"`
+}
+
+type feedOutput struct {
+	ContentType string   `header:"Content-Type"`
+	Link        []string `header:"Link"`
+	Body        []byte
+}
+
+func (a *api) eventRoutes(h huma.API) {
+	get := func(id, path, summary, description string, errors ...int) huma.Operation {
+		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Description: description,
+			Tags: []string{"Events"}, Errors: errors}
+	}
+	operation(a, h, get("event", "/v1/events/{id}", "One event", "As it was stored.", 404),
+		func(ctx context.Context, in *eventInput) (*eventOutput, error) {
+			chain, err := a.causes(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &eventOutput{Body: chain[0]}, nil
+		})
+	operation(a, h, get("event-causes", "/v1/events/{id}/causes", "What led to an event", "The event first, then what caused it, then what caused that.", 404),
+		func(ctx context.Context, in *eventInput) (*causesOutput, error) {
+			chain, err := a.causes(ctx, in.ID)
+			return &causesOutput{Body: chain}, err
+		})
+	operation(a, h, get("event-types", "/v1/event-types", "The catalogue of events", ""),
+		func(context.Context, *struct{}) (*typesOutput, error) { return &typesOutput{Body: EventTypes()}, nil })
+	operation(a, h, get("event-schema", "/v1/event-types/{t}/schema", "The JSON Schema of an event's data", "", 404),
+		func(_ context.Context, in *schemaInput) (*schemaOutput, error) {
+			k, ok := events.KindOf(in.Type)
+			if !ok {
+				return nil, problem("not-found", "The catalogue has no such type; GET /v1/event-types lists them.")
+			}
+			return &schemaOutput{ContentType: "application/schema+json", Body: k.JSONSchema()}, nil
+		})
+	feed := get("feed", "/v1/feed", "What was recorded, in order, as CloudEvents", "For programs that follow the log without a broker. Follow Link: rel=next; an empty page means that nothing new is there yet.")
+	feed.Responses = map[string]*huma.Response{"200": {Description: "a batch of CloudEvents", Content: map[string]*huma.MediaType{"application/cloudevents-batch+json": {}}}}
+	operation(a, h, feed, a.feed)
+}
+
+func (a *api) causes(ctx context.Context, text string) ([]Record, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return nil, &events.FieldError{Field: "id", Expected: "a UUID"}
+	}
+	chain, err := Causes(ctx, a.store, id)
+	if err == nil && len(chain) == 0 {
+		err = problem("not-found", "There is no event with that id.")
+	}
+	return chain, err
+}
+
+func (a *api) feed(ctx context.Context, in *feedInput) (*feedOutput, error) {
+	after := events.Start
+	if in.After != "" {
+		p, err := events.ParsePosition(in.After)
+		if err != nil {
+			return nil, &events.FieldError{Field: "after", Expected: "the cursor of a page before"}
+		}
+		after = p
+	}
+	page, err := a.store.ReadAll(ctx, after, in.Limit, events.Filter{StreamPrefixes: []string{"case-"}})
+	if err != nil {
+		return nil, err
+	}
+	batch := []CloudEvent{}
+	for i := range page.Events {
+		e, err := events.Decode(&page.Events[i])
+		if err != nil {
+			return nil, err
+		}
+		batch = append(batch, CloudEvent{SpecVersion: "1.0", ID: e.ID, Source: "/traga", Type: "traga." + e.Type, Subject: e.Case,
+			Time: e.RecordedAt.UTC(), DataContentType: "application/json", Data: NoticeOf(e)})
+	}
+	body, err := json.Marshal(batch)
+	if err != nil {
+		return nil, err
+	}
+	next := "</v1/feed?after=" + page.Scanned.String() + ">; rel=next"
+	return &feedOutput{ContentType: "application/cloudevents-batch+json", Link: []string{next}, Body: body}, nil
+}

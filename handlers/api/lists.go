@@ -1,0 +1,159 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"traga.internal/aggregates/protocol"
+	"traga.internal/aggregates/protocol/safeguards"
+	"traga.internal/events"
+	"traga.internal/projections"
+	"traga.internal/projections/obligations"
+	"traga.internal/projections/sharing"
+	"traga.internal/projections/status"
+)
+
+// listInput is what every list over all cases takes.
+type listInput struct {
+	At           string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
+	Jurisdiction string `query:"jurisdiction" doc:"only this one: AL, BA, XK, ME, MK or RS"`
+	MinPosition  string `header:"Traga-Min-Position" doc:"wait until the read models have reached this position"`
+}
+
+type pageInput struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"how many at most"`
+	Cursor string `query:"cursor" doc:"continues after a page before; see its Link: rel=next"`
+}
+
+type casesInput struct {
+	listInput
+	pageInput
+	Status string `query:"status" doc:"open or closed"`
+	Phase  string `query:"phase" doc:"intake, treatment, pre-release, released, post-penal or closed"`
+	Search string `query:"q" doc:"a part of the case number"`
+}
+
+type casesOutput struct {
+	Link []string `header:"Link"`
+	Body []status.Case
+}
+
+type alertsInput struct {
+	listInput
+	pageInput
+	State       string `query:"state" enum:"overdue,due-soon,all" default:"all"`
+	Institution string `query:"institution" doc:"the institution that must act"`
+}
+
+type alertsOutput struct {
+	Link []string `header:"Link"`
+	Body []obligations.Alert
+}
+
+type matrixOutput struct{ Body []sharing.Flow }
+
+type safeguardsInput struct {
+	At   string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
+	Case string `query:"case" required:"true" doc:"the case number"`
+}
+
+type safeguardsOutput struct{ Body []safeguards.Verdict }
+
+type projectionsOutput struct{ Body []projections.Status }
+
+func (a *api) listRoutes(h huma.API) {
+	get := func(id, path, summary, description string, errors ...int) huma.Operation {
+		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Description: description,
+			Tags: []string{"All cases"}, Errors: errors}
+	}
+	operation(a, h, get("cases", "/v1/cases", "The cases", "By case number."), a.cases)
+	operation(a, h, get("alerts", "/v1/alerts", "What is overdue or due soon", "Most urgent first: overdue before due soon, the gravest first, then the longest overdue."), a.alerts)
+	operation(a, h, get("sharing-matrix", "/v1/sharing-matrix", "Who shares which categories with whom", "How many disclosures, and in how many cases."),
+		func(ctx context.Context, in *listInput) (*matrixOutput, error) {
+			at, err := a.point(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			cells, err := sharing.Matrix(ctx, a.engine, sharing.Query{AsOf: at, Jurisdiction: events.Jurisdiction(in.Jurisdiction)})
+			return &matrixOutput{Body: cells}, err
+		})
+	operation(a, h, get("safeguards", "/v1/safeguards", "Whether the safeguards hold in a case", "Each with the entries that show it and one plain sentence.", 404),
+		func(ctx context.Context, in *safeguardsInput) (*safeguardsOutput, error) {
+			c, err := a.read(ctx, &caseInput{Case: in.Case, At: in.At})
+			if err != nil {
+				return nil, err
+			}
+			verdicts, err := c.Safeguards(ctx)
+			return &safeguardsOutput{Body: verdicts}, err
+		})
+	operation(a, h, get("projections", "/v1/projections", "How far the read models have come", ""),
+		func(ctx context.Context, _ *struct{}) (*projectionsOutput, error) {
+			list, err := a.engine.List(ctx)
+			return &projectionsOutput{Body: list}, err
+		})
+}
+
+// point checks what all lists take, and waits for the read models.
+func (a *api) point(ctx context.Context, in *listInput) (events.AsOf, error) {
+	if in.Jurisdiction != "" {
+		if _, err := events.ParseCase(in.Jurisdiction + "-0"); err != nil {
+			return events.AsOf{}, &events.FieldError{Field: "jurisdiction", Expected: "AL, BA, XK, ME, MK or RS"}
+		}
+	}
+	at, err := asOf(in.At)
+	if err != nil {
+		return at, err
+	}
+	return at, a.upTo(ctx, in.MinPosition)
+}
+
+func (a *api) cases(ctx context.Context, in *casesInput) (*casesOutput, error) {
+	at, err := a.point(ctx, &in.listInput)
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := status.List(ctx, a.engine, status.Query{AsOf: at, Jurisdiction: events.Jurisdiction(in.Jurisdiction),
+		Status: in.Status, Phase: in.Phase, Text: in.Search, Limit: in.Limit, Cursor: in.Cursor})
+	if errors.Is(err, status.ErrCursor) {
+		err = badCursor()
+	}
+	return &casesOutput{Link: nextLink("/v1/cases", next, url.Values{"at": {in.At}, "jurisdiction": {in.Jurisdiction}, "status": {in.Status},
+		"phase": {in.Phase}, "q": {in.Search}}, in.Limit), Body: list}, err
+}
+
+func (a *api) alerts(ctx context.Context, in *alertsInput) (*alertsOutput, error) {
+	at, err := a.point(ctx, &in.listInput)
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := obligations.Alerts(ctx, a.engine, obligations.Query{State: protocol.State(in.State), Institution: events.Institution(in.Institution),
+		Jurisdiction: events.Jurisdiction(in.Jurisdiction), AsOf: at, Now: a.clock(), Limit: in.Limit, Cursor: in.Cursor})
+	if errors.Is(err, obligations.ErrCursor) {
+		err = badCursor()
+	}
+	return &alertsOutput{Link: nextLink("/v1/alerts", next, url.Values{"at": {in.At}, "jurisdiction": {in.Jurisdiction}, "state": {in.State},
+		"institution": {in.Institution}}, in.Limit), Body: list}, err
+}
+
+func badCursor() error {
+	return &events.FieldError{Field: "cursor", Expected: "the cursor of a page before, as its Link gave it"}
+}
+
+// nextLink is the Link header to the next page; none at the end of the list.
+func nextLink(path, next string, query url.Values, limit int) []string {
+	if next == "" {
+		return nil
+	}
+	for k, v := range query {
+		if v[0] == "" {
+			query.Del(k)
+		}
+	}
+	query.Set("limit", statusText(limit))
+	query.Set("cursor", next)
+	return []string{"<" + path + "?" + query.Encode() + `>; rel="next"`}
+}
