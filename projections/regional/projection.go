@@ -144,23 +144,27 @@ func officerOf(name string) officer {
 
 func fold(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
 
+// The parameters: case, revision, position and time of the event that makes the version, whether the use is gone, and
+// what the row says.
+const (
+	end = `UPDATE {use} SET (until_at, until_commit, until_behind) = (?4, ?5, ?6) WHERE case_id = ?1 AND revision = ?2 AND until_at IS NULL
+		AND (?7 OR (jurisdiction, kind, tool, version, assessor, occurred_at, contest) IS NOT (?8, ?9, ?10, ?11, ?12, ?13, ?14))`
+	begin = `INSERT INTO {use} (case_id, revision, known_revision, known_at, known_commit, known_behind,
+		jurisdiction, kind, tool, version, assessor, occurred_at, contest)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?8, ?9, ?10, ?11, ?12, ?13, ?14
+		WHERE NOT ?7 AND NOT EXISTS (SELECT 1 FROM {use} WHERE case_id = ?1 AND revision = ?2 AND until_at IS NULL)`
+)
+
 func (c *collector) Write(ctx context.Context, tx *projections.Tx) error {
-	const what = `jurisdiction, kind, tool, version, assessor, occurred_at, contest`
 	for i := range c.uses {
 		u := &c.uses[i]
-		at, commit, behind := u.at.RecordedAt.UnixMicro(), int64(u.at.Position.Commit), int64(u.at.Position.Commit-u.at.Position.Prepare)
-		says := []any{string(u.jurisdiction), u.kind, u.tool, u.version, u.assessor[:], u.occurredAt.UnixMicro(), u.contest}
-		args := append([]any{at, commit, behind, u.caseID, int64(u.revision), u.gone}, says...)
-		err := tx.Exec(ctx, `UPDATE {use} SET (until_at, until_commit, until_behind) = (?, ?, ?)
-			WHERE case_id = ? AND revision = ? AND until_at IS NULL AND (? OR (`+what+`) IS NOT (?, ?, ?, ?, ?, ?, ?))`, args...)
-		if err == nil && !u.gone {
-			args = append([]any{u.caseID, int64(u.revision), int64(u.at.Revision), at, commit, behind}, says...)
-			err = tx.Exec(ctx, `INSERT INTO {use} (case_id, revision, known_revision, known_at, known_commit, known_behind, `+what+`)
-				SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS
-				(SELECT 1 FROM {use} WHERE case_id = ? AND revision = ? AND until_at IS NULL)`, append(args, u.caseID, int64(u.revision))...)
-		}
-		if err != nil {
-			return fmt.Errorf("write the use of a tool: %w", err)
+		row := []any{u.caseID, int64(u.revision), int64(u.at.Revision), u.at.RecordedAt.UnixMicro(), int64(u.at.Position.Commit),
+			int64(u.at.Position.Commit - u.at.Position.Prepare), u.gone, string(u.jurisdiction), u.kind, u.tool, u.version, u.assessor[:],
+			u.occurredAt.UnixMicro(), u.contest}
+		for _, query := range []string{end, begin} {
+			if _, err := tx.Exec(ctx, query, row...); err != nil {
+				return fmt.Errorf("write the use of a tool: %w", err)
+			}
 		}
 	}
 	return nil
