@@ -195,7 +195,7 @@ func TestPeriodsInPlainWords(t *testing.T) {
 		"notify-csw":           "90 days before release",
 		"confirm-date":         "3 working days before release",
 		"open-pre-release":     "12 months before release; 6 months before release if sentence months more than 0 and sentence months at most 24",
-		"screening":            "15 days after admission",
+		"screening":            "15 days after the admission",
 		"treatment-plan":       "30 days after assessment completed",
 		"plan-review":          "6 months after treatment plan adopted or treatment plan reviewed",
 		"first-contact":        "3 working days after person released; 1 working day after person released if risk level is high or no accommodation",

@@ -34,7 +34,7 @@ func periodInWords(steps []protocol.Rule) string {
 
 var (
 	signs = strings.NewReplacer("&&", "and", "||", "or", "<=", "at most", ">=", "at least", "!=", "is not", "==", "is", "<", "less than",
-		">", "more than", "!", "no ", "'", "", `"`, "", "state.", "", "event.", "", "admittedOn", "admission")
+		">", "more than", "!", "no ", "'", "", `"`, "", "state.", "", "event.", "")
 	camel = regexp.MustCompile(`\p{Ll}\p{Lu}|\b\p{Lu}\p{Ll}`)
 )
 
