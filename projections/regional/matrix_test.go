@@ -109,7 +109,8 @@ func TestManyObligationsOfOnePersonAreFew(t *testing.T) {
 // and with that one its quarters.
 func TestTheSmallestOtherIsSuppressedToo(t *testing.T) {
 	r := decided(many("screening", "MK", 3, "2023-02-06"), many("screening", "MK", 9, "2024-02-05"), many("screening", "MK", 7, "2025-02-03"),
-		many("assessment", "MK", 6, "2023-02-06")) // so that 2023 is listed
+		many("assessment", "MK", 6, "2023-02-06"), // so that 2023 is listed
+		many("screening", "MK", 1, "2031-02-03"))  // a year that is not listed
 	var got []string
 	for _, p := range []Period{Years, Quarters} {
 		for _, f := range r.byPeriod(r.rules["screening"].lands["MK"], p) {
@@ -121,11 +122,30 @@ func TestTheSmallestOtherIsSuppressedToo(t *testing.T) {
 	if want := []string{"2024 9\n", "2024-Q1 9\n"}; !slices.Equal(got, want) {
 		t.Errorf("shown: %q, expected %q", got, want)
 	}
-	if total := r.rules["screening"].lands["MK"].total.figures(); *total.Due != 19 {
+	if total := r.rules["screening"].lands["MK"].total.figures(); *total.Due != 20 {
 		t.Errorf("total %d", *total.Due)
 	}
-	if first := r.byPeriod(r.rules["screening"].lands["MK"], Years)[0].Period; first != "2023" {
-		t.Errorf("the first year listed is %s", first)
+	years := r.byPeriod(r.rules["screening"].lands["MK"], Years)
+	if first, last := years[0].Period, years[len(years)-1].Period; first != "2023" || last != "2025" {
+		t.Errorf("the years listed are %s to %s", first, last)
+	}
+}
+
+// What was waived in a suppressed cell is not shown, and is not found by subtracting the waived of the other years.
+func TestWaivedInASuppressedCell(t *testing.T) {
+	waived := func(n int, due string) some { return some{"screening", "MK", 0, n, due, protocol.Waived} }
+	r := decided(many("screening", "MK", 4, "2023-02-06"), many("screening", "MK", 3, "2024-02-05"), many("screening", "MK", 9, "2025-02-03"),
+		many("assessment", "MK", 6, "2023-02-06"), waived(6, "2024-02-05"), waived(7, "2025-02-03"))
+	l := r.rules["screening"].lands["MK"]
+	if got := said(l.total.figures()); got != "16 = 16 + 0 + 0 + 0; shares 1 0 0; median 0; waived 13, cancelled null" {
+		t.Error(got)
+	}
+	var got []string
+	for _, f := range r.byPeriod(l, Years) {
+		got = append(got, f.Period+" "+said(f.Performance))
+	}
+	if want := []string{"2023 suppressed", "2024 suppressed", "2025 9 = 9 + 0 + 0 + 0; shares 1 0 0; median 0; waived null, cancelled null"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 

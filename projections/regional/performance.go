@@ -215,8 +215,7 @@ func (r *record) settle(rule *rule) {
 				y.parts = append(y.parts, &l.years[year][q])
 			}
 			y.sum()
-			// A year that is not listed is a part that nobody sees, and its figures must not be found either.
-			y.walk(func(n *node) { n.due.hidden = year < r.from || year > r.to })
+			// A year that is not listed is among these too: its figures, all small, must not be found by subtraction.
 			l.total.parts = append(l.total.parts, y)
 		}
 		l.total.sum()

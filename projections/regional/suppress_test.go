@@ -30,16 +30,16 @@ func decided(list ...some) *record {
 			panic(err)
 		}
 		cases := []int64{s.id}
-		if s.id == 0 { // of as many cases
+		if s.id == 0 { // of as many cases, others on each day
 			cases = nil
 			for i := range s.n {
-				cases = append(cases, int64(1000+i))
+				cases = append(cases, 1000*int64(due)+int64(i))
 			}
 			s.n = 1
 		}
 		for _, c := range cases {
 			for range s.n {
-				if err := r.add(obligations.Decided{Case: c, Jurisdiction: s.j, Rule: s.rule, Due: due, State: s.state}); err != nil {
+				if err := r.add(obligations.Decided{Case: c, Jurisdiction: s.j, Rule: s.rule, Due: due, MetOn: due, State: s.state}); err != nil {
 					panic(err)
 				}
 			}

@@ -59,6 +59,7 @@ func TestContestedAssessments(t *testing.T) {
 	for _, c := range cases[:10] {
 		w.contest(c)
 	}
+	w.decide(cases[11], "upheld") // though nobody contested it
 	const before = "MK assessment vera 2: uses 12 contested 10 (upheld null changed null dismissed null open 10) trained null untrained null hold null"
 	expect(t, "all open", w.tools(Query{}), before)
 	known := events.AsOf{Instant: w.clock}
