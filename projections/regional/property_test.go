@@ -181,6 +181,46 @@ func TestCountsAreThoseOfTheFolds(t *testing.T) {
 	})
 }
 
+// Asking for one jurisdiction gives exactly its part of the whole answer, so that nothing is found by asking for
+// another part; and a book of the caller's own that knows later events changes nothing.
+func TestAPartIsOfTheWhole(t *testing.T) {
+	plan := fewYears(5, 50)
+	e := project(t, write(t, plan))
+	q := Query{AsOf: events.AsOf{Instant: plan[len(plan)*2/3].At}, Period: Quarters}
+	later, err := e.BookAt(t.Context(), events.AsOf{})
+	must(t, err)
+	whole, err := Matrix(t.Context(), e, nil, q)
+	must(t, err)
+	tools, err := Tools(t.Context(), e, q)
+	must(t, err)
+	suppressed := 0
+	for i, j := range events.Jurisdictions() {
+		q.Jurisdiction = j
+		part, err := Matrix(t.Context(), e, later, q)
+		must(t, err)
+		want := whole
+		want.Jurisdictions, want.Rules = whole.Jurisdictions[i:i+1], nil
+		for _, r := range whole.Rules {
+			if r.Cells[i].Performance.Suppressed {
+				suppressed++
+			}
+			r.Cells = r.Cells[i : i+1]
+			want.Rules = append(want.Rules, r)
+		}
+		if jsonOf(part) != jsonOf(want) {
+			t.Errorf("%s alone is not its part of the whole", j)
+		}
+		some, err := Tools(t.Context(), e, q)
+		must(t, err)
+		if jsonOf(some) != jsonOf(slices.DeleteFunc(slices.Clone(tools), func(t Tool) bool { return t.Jurisdiction != j })) {
+			t.Errorf("the tools of %s alone are not their part of the whole", j)
+		}
+	}
+	if suppressed == 0 || suppressed == 6*len(whole.Rules) {
+		t.Errorf("%d cells are suppressed, so this shows nothing", suppressed)
+	}
+}
+
 // The JSON of both answers, over a log of some years; of the matrix a few rules.
 func TestGolden(t *testing.T) {
 	plan := fewYears(7, 60)

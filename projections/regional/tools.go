@@ -38,7 +38,7 @@ type Tool struct {
 	TrainedOfficers   *int `json:"trainedOfficers"`
 	UntrainedOfficers *int `json:"untrainedOfficers"`
 	// HoldTraining is how many officers of the jurisdiction hold a valid training in the tool on the asked day,
-	// whether or not they used it.
+	// whether or not they used it; revoked ones are not among them.
 	HoldTraining     *int   `json:"holdTraining"`
 	TrainingRecorded bool   `json:"trainingRecorded"`
 	Suppressed       bool   `json:"suppressed"`
@@ -209,6 +209,8 @@ func eachUse(ctx context.Context, e *projections.Engine, q Query, at time.Time, 
 type training struct {
 	zone *time.Location
 	by   map[trainedIn][]valid
+	// left are the officers who were revoked and not appointed again.
+	left map[officer]bool
 }
 
 type trainedIn struct {
@@ -226,7 +228,7 @@ func trainingIn(ctx context.Context, e *projections.Engine, book *protocol.Book,
 	if zone == nil {
 		return nil, fmt.Errorf("%s is none of the six jurisdictions", j)
 	}
-	t := &training{zone: zone, by: map[trainedIn][]valid{}}
+	t := &training{zone: zone, by: map[trainedIn][]valid{}, left: map[officer]bool{}}
 	for r, err := range e.Store().ReadStream(ctx, events.DirectoryStream(j), 0) {
 		if err != nil {
 			return nil, fmt.Errorf("read the directory of %s: %w", j, err)
@@ -238,9 +240,14 @@ func trainingIn(ctx context.Context, e *projections.Engine, book *protocol.Book,
 		if err != nil {
 			return nil, fmt.Errorf("read the directory of %s: %w", j, err)
 		}
-		if d, ok := event.Data.(*events.OfficerTrained); ok {
+		switch d := event.Data.(type) {
+		case *events.OfficerTrained:
 			k := trainedIn{officerOf(d.Officer), fold(d.Tool)}
 			t.by[k] = append(t.by[k], valid{d.On, d.ValidUntil})
+		case *events.OfficerAppointed:
+			delete(t.left, officerOf(d.Officer))
+		case *events.OfficerRevoked:
+			t.left[officerOf(d.Officer)] = true
 		}
 	}
 	return t, nil
@@ -251,11 +258,11 @@ func (t *training) holds(who officer, tool string, day events.Date) bool {
 	return slices.ContainsFunc(t.by[trainedIn{who, fold(tool)}], func(v valid) bool { return v.on(day) })
 }
 
-// holders is how many officers hold a valid training in a tool on a day. tool is folded.
+// holders is how many officers, without those who left, hold a valid training in a tool on a day. tool is folded.
 func (t *training) holders(tool string, day events.Date) int {
 	n := 0
 	for k, list := range t.by {
-		if k.tool == tool && slices.ContainsFunc(list, func(v valid) bool { return v.on(day) }) {
+		if k.tool == tool && !t.left[k.officer] && slices.ContainsFunc(list, func(v valid) bool { return v.on(day) }) {
 			n++
 		}
 	}

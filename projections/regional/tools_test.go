@@ -109,6 +109,15 @@ func TestTrainedOfficers(t *testing.T) {
 		w.screen(cases[12+i], fmt.Sprintf("officer-%d", i+5), " vera ") // trained by now; another spelling
 	}
 	expect(t, "later uses", w.tools(Query{}), "XK screening VERA 2: uses 15 contested null (upheld null changed null dismissed null open null) trained 8 untrained 7 hold 5")
+	revoke := func(officer string) {
+		w.record(&events.Event{Jurisdiction: "XK", Data: &events.OfficerRevoked{Officer: officer}}, events.DirectoryStream("XK"))
+	}
+	w.train("XK", "officer-30", "VERA", day("2024-01-01"), 0)
+	revoke("officer-30")
+	revoke("officer-31")
+	expect(t, "one more is trained and leaves", w.tools(Query{}), "XK screening VERA 2: uses 15 contested null (upheld null changed null dismissed null open null) trained 8 untrained 7 hold 5")
+	w.record(&events.Event{Jurisdiction: "XK", Data: &events.OfficerAppointed{Officer: "officer-30", Institution: "xk-prison-dubrave", Role: events.PrisonTreatment}}, events.DirectoryStream("XK"))
+	expect(t, "and comes back", w.tools(Query{}), "XK screening VERA 2: uses 15 contested null (upheld null changed null dismissed null open null) trained 8 untrained 7 hold 6")
 	if got := w.tools(Query{Jurisdiction: "MK"}); got == nil || len(got) != 0 {
 		t.Errorf("elsewhere: %v", got)
 	}
