@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -135,12 +136,12 @@ func (a *api) caseRoutes(h huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			before, err := a.read(ctx, in.Case, from, in.Seen)
+			after, err := a.read(ctx, in.Case, to, in.Seen)
 			if err != nil {
 				return nil, err
 			}
-			after, err := a.read(ctx, in.Case, to, in.Seen)
-			if err != nil {
+			before, err := a.read(ctx, in.Case, from, Seen{})
+			if err != nil && !errors.Is(err, timeline.ErrNoSuchCase) { // since before there was the case, all of it is new
 				return nil, err
 			}
 			return &diffOutput{Body: after.Diff(before, in.Lang)}, nil
