@@ -126,13 +126,14 @@ func asOf(parameter, text string) (events.AsOf, error) {
 	return at, nil
 }
 
-// seen is what every read over the log or the read models takes.
-type seen struct {
+// Seen is what every read takes that may have to wait for a write. It is exported, as CaseRead, ListRead and Paged
+// are, because the framework finds parameters in exported structs only.
+type Seen struct {
 	MinPosition string `header:"Traga-Min-Position" doc:"wait until this position can be read: the Traga-Position that a write was answered with"`
 }
 
 // upTo waits until the read models have reached the position that a writer wants to read its own write at.
-func (a *api) upTo(ctx context.Context, s seen) error {
+func (a *api) upTo(ctx context.Context, s Seen) error {
 	if s.MinPosition == "" {
 		return nil
 	}

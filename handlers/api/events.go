@@ -169,7 +169,10 @@ func (a *api) eventRoutes(h huma.API) {
 		})
 	operation(a, h, get("event-types", "/v1/event-types", "The catalogue of events", ""),
 		func(context.Context, *struct{}) (*typesOutput, error) { return &typesOutput{Body: EventTypes()}, nil })
-	operation(a, h, get("event-schema", "/v1/event-types/{t}/schema", "The JSON Schema of an event's data", "", 404),
+	schema := get("event-schema", "/v1/event-types/{t}/schema", "The JSON Schema of an event's data", "", 404)
+	schema.Responses = map[string]*huma.Response{"200": {Description: "a JSON Schema, draft 2020-12", Content: map[string]*huma.MediaType{
+		"application/schema+json": {Schema: &huma.Schema{Type: huma.TypeObject}}}}}
+	operation(a, h, schema,
 		func(_ context.Context, in *schemaInput) (*schemaOutput, error) {
 			k, ok := events.KindOf(in.Type)
 			if !ok {
