@@ -90,6 +90,9 @@ func (a *app) playCaseload(ctx context.Context, n *node, clock *simulate.Clock) 
 	if err == nil {
 		err = world.Advance(ctx, a.now())
 	}
+	if err == nil {
+		err = n.engine.CatchUp(ctx, nil)
+	}
 	return load, err
 }
 

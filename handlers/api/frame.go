@@ -18,7 +18,6 @@ import (
 func frameOf(version string) huma.Config {
 	c := huma.DefaultConfig("traga", version)
 	c.Info.Description = description
-	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // see describe.go and docs.go
 	c.RejectUnknownQueryParameters = true
 	c.CreateHooks = nil // no $schema links in answers
