@@ -78,7 +78,7 @@ func (f *folder) prepare(ctx context.Context) error {
 	if f.at == events.Start {
 		f.cases = make(map[events.Jurisdiction][]string)
 	} else {
-		book, err := bookAt(ctx, f.store, f.book, events.AsOf{Position: f.at})
+		book, err := bookAt(ctx, f.store, f.book, events.AsOf{Position: f.at}, true)
 		if err != nil {
 			return err
 		}
@@ -88,11 +88,16 @@ func (f *folder) prepare(ctx context.Context) error {
 	return nil
 }
 
-// bookAt applies what was published and decreed, as known at asOf, to the shipped book: in the order of the log.
-func bookAt(ctx context.Context, store events.Store, book *protocol.Book, asOf events.AsOf) (*protocol.Book, error) {
+// bookAt applies what was published, decreed and (with the directory) registered, as known at asOf, to the shipped
+// book: in the order of the log.
+func bookAt(ctx context.Context, store events.Store, book *protocol.Book, asOf events.AsOf, directory bool) (*protocol.Book, error) {
 	var all []*events.Event
 	for _, j := range events.Jurisdictions() {
-		for _, stream := range []string{events.ProtocolStream(j), events.DirectoryStream(j)} {
+		streams := []string{events.ProtocolStream(j)}
+		if directory {
+			streams = append(streams, events.DirectoryStream(j))
+		}
+		for _, stream := range streams {
 			for r, err := range store.ReadStream(ctx, stream, 0) {
 				if err != nil {
 					return nil, &troubleError{fmt.Errorf("read the rules of %s: %w", j, err)}

@@ -19,6 +19,7 @@ import (
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/metrics"
 	"traga.internal/handlers/record"
+	"traga.internal/handlers/web"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
 )
@@ -129,7 +130,7 @@ func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now fu
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
-	_ = notice
+	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice})
 	n.handler = n.metrics.Observe(guard(http.NewCrossOriginProtection().Handler(mux)))
 	return n, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -17,23 +18,24 @@ import (
 	"traga.internal/projections/status"
 )
 
-// listInput is what every list over all cases takes.
-type listInput struct {
+// ListRead is what every list over all cases takes.
+type ListRead struct {
+	Seen
 	At           string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
-	Jurisdiction string `query:"jurisdiction" doc:"only this one: AL, BA, XK, ME, MK or RS"`
-	MinPosition  string `header:"Traga-Min-Position" doc:"wait until the read models have reached this position"`
+	Jurisdiction string `query:"jurisdiction" enum:"AL,BA,XK,ME,MK,RS" doc:"only this one"`
 }
 
-type pageInput struct {
+// Paged is what a list takes that comes in pages.
+type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"how many at most"`
 	Cursor string `query:"cursor" doc:"continues after a page before; see its Link: rel=next"`
 }
 
 type casesInput struct {
-	listInput
-	pageInput
-	Status string `query:"status" doc:"open or closed"`
-	Phase  string `query:"phase" doc:"intake, treatment, pre-release, released, post-penal or closed"`
+	ListRead
+	Paged
+	Status string `query:"status" enum:"open,closed" doc:"only these"`
+	Phase  string `query:"phase" enum:"intake,treatment,pre-release,released,post-penal,closed" doc:"only those in this phase"`
 	Search string `query:"q" doc:"a part of the case number"`
 }
 
@@ -43,9 +45,9 @@ type casesOutput struct {
 }
 
 type alertsInput struct {
-	listInput
-	pageInput
-	State       string `query:"state" enum:"overdue,due-soon,all" default:"all"`
+	ListRead
+	Paged
+	State       string `query:"state" enum:"overdue,due-soon,all" default:"all" doc:"only these"`
 	Institution string `query:"institution" doc:"the institution that must act"`
 }
 
@@ -57,6 +59,7 @@ type alertsOutput struct {
 type matrixOutput struct{ Body []sharing.Flow }
 
 type safeguardsInput struct {
+	Seen
 	At   string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
 	Case string `query:"case" required:"true" doc:"the case number"`
 }
@@ -73,7 +76,7 @@ func (a *api) listRoutes(h huma.API) {
 	operation(a, h, get("cases", "/v1/cases", "The cases", "By case number."), a.cases)
 	operation(a, h, get("alerts", "/v1/alerts", "What is overdue or due soon", "Most urgent first: overdue before due soon, the gravest first, then the longest overdue."), a.alerts)
 	operation(a, h, get("sharing-matrix", "/v1/sharing-matrix", "Who shares which categories with whom", "How many disclosures, and in how many cases."),
-		func(ctx context.Context, in *listInput) (*matrixOutput, error) {
+		func(ctx context.Context, in *ListRead) (*matrixOutput, error) {
 			at, err := a.point(ctx, in)
 			if err != nil {
 				return nil, err
@@ -83,7 +86,7 @@ func (a *api) listRoutes(h huma.API) {
 		})
 	operation(a, h, get("safeguards", "/v1/safeguards", "Whether the safeguards hold in a case", "Each with the entries that show it and one plain sentence.", 404),
 		func(ctx context.Context, in *safeguardsInput) (*safeguardsOutput, error) {
-			c, err := a.read(ctx, &caseInput{Case: in.Case, At: in.At})
+			c, err := a.readAt(ctx, &CaseRead{Case: in.Case, At: in.At, Seen: in.Seen})
 			if err != nil {
 				return nil, err
 			}
@@ -97,22 +100,17 @@ func (a *api) listRoutes(h huma.API) {
 		})
 }
 
-// point checks what all lists take, and waits for the read models.
-func (a *api) point(ctx context.Context, in *listInput) (events.AsOf, error) {
-	if in.Jurisdiction != "" {
-		if _, err := events.ParseCase(in.Jurisdiction + "-0"); err != nil {
-			return events.AsOf{}, &events.FieldError{Field: "jurisdiction", Expected: "AL, BA, XK, ME, MK or RS"}
-		}
-	}
-	at, err := asOf(in.At)
+// point is the point of view of a list, once the read models have come as far as the request wants.
+func (a *api) point(ctx context.Context, in *ListRead) (events.AsOf, error) {
+	at, err := asOf("at", in.At)
 	if err != nil {
 		return at, err
 	}
-	return at, a.upTo(ctx, in.MinPosition)
+	return at, a.upTo(ctx, in.Seen)
 }
 
 func (a *api) cases(ctx context.Context, in *casesInput) (*casesOutput, error) {
-	at, err := a.point(ctx, &in.listInput)
+	at, err := a.point(ctx, &in.ListRead)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +124,7 @@ func (a *api) cases(ctx context.Context, in *casesInput) (*casesOutput, error) {
 }
 
 func (a *api) alerts(ctx context.Context, in *alertsInput) (*alertsOutput, error) {
-	at, err := a.point(ctx, &in.listInput)
+	at, err := a.point(ctx, &in.ListRead)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +151,11 @@ func nextLink(path, next string, query url.Values, limit int) []string {
 			query.Del(k)
 		}
 	}
-	query.Set("limit", statusText(limit))
+	query.Set("limit", strconv.Itoa(limit))
 	query.Set("cursor", next)
-	return []string{"<" + path + "?" + query.Encode() + `>; rel="next"`}
+	return []string{linkTo(path, query)}
+}
+
+func linkTo(path string, query url.Values) string {
+	return "<" + path + "?" + query.Encode() + `>; rel="next"`
 }
