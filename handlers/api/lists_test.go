@@ -109,6 +109,7 @@ func TestTheListsAreWalkedToTheEndWhileEventsAreAppended(t *testing.T) {
 	if len(alerts) < 11 {
 		t.Fatalf("%d alerts", len(alerts))
 	}
+	s.clock.pass(time.Second) // what follows is recorded after the point of view of the walks
 	grown := 0
 	grow := func(page int) { // cases that come before, among and after those of the list
 		if page > 5 {
