@@ -6,14 +6,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"traga.internal/aggregates/protocol"
+	"traga.internal/events/memstore"
 	"traga.internal/handlers/api"
+	"traga.internal/handlers/record"
 )
 
 // stream is a client of the live stream.
@@ -225,25 +230,76 @@ func TestAStreamEndsWhenTheLogFails(t *testing.T) {
 	}
 }
 
-func TestASlowReaderHoldsNobodyUp(t *testing.T) {
-	s := serve(t)
-	// It asks for everything and takes nothing.
-	slow, err := net.Dial("tcp", s.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+// pipes is a listener whose connections hold nothing back: what is not read blocks its writer.
+type pipes struct {
+	waiting chan net.Conn
+	closed  chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.waiting:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
 	}
-	defer slow.Close()
-	if _, err := fmt.Fprintf(slow, "GET /v1/stream?after=0 HTTP/1.1\r\nHost: traga\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	quick := s.listen("?after=0")
-	s.record(number, opening())
-	for i := range 500 {
-		s.record(number, support(fmt.Sprint(i)))
-	}
-	if got := positions(quick.notices(501)); got[500] != "501" {
-		t.Error(got[500])
-	}
+}
+func (p *pipes) Close() error   { close(p.closed); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+func TestAReaderThatTakesNothingIsCutOffAndHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, closing := memstore.New(time.Now), make(chan struct{})
+		mux := http.NewServeMux()
+		api.Register(mux, api.Config{Store: log, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Closing: closing})
+		server, listener := &http.Server{Handler: mux}, &pipes{waiting: make(chan net.Conn), closed: make(chan struct{})}
+		go server.Serve(listener)
+		connect := func() net.Conn {
+			mine, theirs := net.Pipe()
+			listener.waiting <- theirs
+			fmt.Fprintf(mine, "GET /v1/stream?after=0 HTTP/1.1\r\nHost: traga\r\n\r\n")
+			return mine
+		}
+		slow, quick := connect(), connect()
+		seen := make(chan string, 100)
+		go func() {
+			for lines := bufio.NewScanner(quick); lines.Scan(); {
+				if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+					seen <- id
+				}
+			}
+		}()
+		recorder := record.New(log, protocol.NewBook())
+		for _, body := range []string{opening(), support("a"), support("b")} {
+			action, err := record.Parse([]byte(strings.Replace(body, "{", `{"case":"`+number+`",`, 1)))
+			if err == nil {
+				_, err = recorder.Record(t.Context(), action, record.AnyRevision)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		for _, want := range []string{"0", "1", "2", "3"} {
+			select {
+			case got := <-seen:
+				if got != want {
+					t.Errorf("%s instead of %s", got, want)
+				}
+			default:
+				t.Fatalf("the quick reader waits for %s", want)
+			}
+		}
+		time.Sleep(9 * time.Second) // simulated
+		slow.SetReadDeadline(time.Now().Add(time.Second))
+		if rest, err := io.ReadAll(slow); err != nil {
+			t.Errorf("the slow reader is still served: %q, %v", rest, err)
+		}
+		close(closing)
+		server.Close()
+		quick.Close()
+		log.Close()
+	})
 }
 
 func TestWhatAStreamCantBeAskedFor(t *testing.T) {
