@@ -238,19 +238,20 @@ func (t *Tracker) amend(entry *history.Entry, data any, before []events.Party) {
 }
 
 // effectiveDecisions are the date decisions that took effect, in order: those taken before the release that no
-// later one had overtaken when they were recorded.
+// later one had overtaken when they were recorded. What else was on record by the end of that day counts too, if
+// it had been decided by then: so the order within an import changes nothing.
 func (t *Tracker) effectiveDecisions() []*decision {
-	byRecording := make([]*decision, 0, len(t.decisions))
-	release := t.release()
-	for _, d := range t.decisions {
-		if d.stands() && (release == nil || d.at().before(release.at())) {
-			byRecording = append(byRecording, d)
-		}
-	}
-	slices.SortFunc(byRecording, func(a, b *decision) int { return int(a.entry.Revision) - int(b.entry.Revision) })
 	var chain []*decision
-	for _, d := range byRecording {
-		if n := len(chain); n == 0 || chain[n-1].at().before(d.at()) {
+	release := t.release()
+	for i, d := range t.decisions {
+		if !d.stands() || release != nil && release.at().before(d.at()) {
+			continue
+		}
+		overtaken := slices.ContainsFunc(t.decisions[i+1:], func(k *decision) bool {
+			return k.stands() && (release == nil || k.at().before(release.at())) && (k.entry.Revision < d.entry.Revision ||
+				!k.entry.OccurredAt.After(d.entry.RecordedAt) && t.day(k.entry.RecordedAt) == t.day(d.entry.RecordedAt))
+		})
+		if !overtaken {
 			chain = append(chain, d)
 		}
 	}

@@ -35,22 +35,22 @@ func (t *Tracker) dates(s *slot, a *active, settled *fact, why *trace) dates {
 		why.add(0, "%s after it occurred, to the minute", r.due.offset)
 		return dates{due: Due{Date: t.day(at), Instant: at}, offset: r.due.offset}
 	}
-	o := t.alternate(a, a.offset, a.entry.Revision)
+	o := t.alternate(a, a.offset, &a.fact)
 	d := dates{offset: o}
 	why.count(a.from, o, false)
 	d.set(t, o.plain(t.cal, a.from, false), t.day(a.entry.RecordedAt), why)
 	return d
 }
 
-// alternate is the offset that holds for an activation, judged by the state of the case as known when entry seq
-// was recorded.
-func (t *Tracker) alternate(a *active, plain offset, seq uint64) offset {
+// alternate is the offset that holds for an activation, judged by the state of the case as known when a step was
+// recorded; the sentence as on record by the end of that day, so that the order within an import changes nothing.
+func (t *Tracker) alternate(a *active, plain offset, step *fact) offset {
 	for _, alt := range a.rule.alternates {
 		if !alt.when.stateful {
 			continue // judged when the activation was read
 		}
 		b := binding{event: a.data, toward: string(a.rule.Toward), actor: actor{string(a.entry.Actor.Role), string(a.entry.Actor.Institution)},
-			state: caseState{RiskLevel: lastKnown(t.risks, int(seq)+1), SentenceMonths: lastKnown(t.sentences, int(seq)+1)}}
+			state: caseState{RiskLevel: lastKnown(t.risks, int(step.entry.Revision)+1), SentenceMonths: t.sentenceAt(step)}}
 		if alt.when.holds(&b) {
 			return alt.offset
 		}
@@ -87,17 +87,32 @@ func (t *Tracker) dateSteps(a *active) []dateStep {
 	}
 	release := t.release()
 	for _, s := range t.sentences {
-		if s.stands() && s.entry.Revision > steps[0].entry.Revision && (release == nil || s.at().before(release.at())) {
-			steps = append(steps, dateStep{&s.fact, 0})
+		if !s.stands() || t.onRecord(&s.fact, steps[0].fact) || release != nil && release.at().before(s.at()) {
+			continue
 		}
-	}
-	slices.SortStableFunc(steps, func(x, y dateStep) int { return int(x.entry.Revision) - int(y.entry.Revision) })
-	for i := 1; i < len(steps); i++ {
-		if steps[i].date == 0 {
-			steps[i].date = steps[i-1].date
+		i := len(steps)
+		for i > 1 && (t.onRecord(&s.fact, steps[i-1].fact)) {
+			i--
 		}
+		steps = slices.Insert(steps, i, dateStep{&s.fact, steps[i-1].date})
 	}
 	return steps
+}
+
+// onRecord reports whether a fact was known on the day on which a step was recorded: it had come about by then, and
+// was on record by the end of that day. A correction acts as if the entry had been right from the start.
+func (t *Tracker) onRecord(f, step *fact) bool {
+	return t.day(f.entry.RecordedAt) <= t.day(step.entry.RecordedAt) && !f.entry.OccurredAt.After(step.entry.RecordedAt)
+}
+
+// sentenceAt is the length of the sentence in months as on record on the day of a step; 0 while there was none.
+func (t *Tracker) sentenceAt(step *fact) int {
+	for _, s := range slices.Backward(t.sentences) {
+		if s.stands() && t.onRecord(&s.fact, step) {
+			return s.value
+		}
+	}
+	return 0
 }
 
 // beforeRelease follows the release date as it was decided, step by step.
@@ -106,7 +121,7 @@ func (t *Tracker) beforeRelease(s *slot, a *active, settled *fact, why *trace) d
 	var last dateStep
 	var lastPlain events.Date
 	for i, step := range t.dateSteps(a) {
-		o := t.alternate(a, a.rule.due.offset, step.entry.Revision)
+		o := t.alternate(a, a.rule.due.offset, step.fact)
 		plain := o.plain(t.cal, step.date, true)
 		recorded := t.day(step.entry.RecordedAt)
 		if i == 0 {
@@ -164,9 +179,7 @@ func (t *Tracker) wasOverdue(s *slot, a *active, due events.Date, step *fact) bo
 	if due >= recorded {
 		return false
 	}
-	byThen := func(f *fact) bool {
-		return t.day(f.since.RecordedAt) <= recorded && !f.entry.OccurredAt.After(step.entry.RecordedAt)
-	}
+	byThen := func(f *fact) bool { return t.onRecord(f, step) }
 	if met, _ := t.fulfilment(a, byThen); met != nil {
 		return false
 	}

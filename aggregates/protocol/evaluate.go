@@ -27,11 +27,13 @@ func (t *Tracker) activation(s *slot) *active {
 	case slotByRelease:
 		return t.activationByRelease(s)
 	case slotNumbered:
-		list := t.activations[s.Rule]
-		if s.number > len(list) {
-			return nil
+		n := 0
+		for a := range entries(t.activations[s.Rule]) {
+			if n++; n == s.number {
+				return t.holds(a)
+			}
 		}
-		return t.holds(list[s.number-1])
+		return nil
 	case slotToldBefore:
 		return t.activationByChange(s)
 	case slotOfTarget:
@@ -436,7 +438,7 @@ func (t *Tracker) cancelled(s *slot) (Obligation, bool) {
 	o := s.Obligation
 	o.Outcome, o.FulfilledBy, o.WaivedBy, o.MetOn, o.RecordedLate, o.Breaches, o.Reached = Cancelled, noID, noID, 0, false, nil, 0
 	s.doneAt = time.Time{}
-	if o.Duty == s.rule.duty && s.rule.party == nil && s.rule.Duty == string(s.rule.duty) {
+	if s.rule.duty != "" { // a role's, not one named party's
 		o.DutyHolder = t.holders.knownAfter(o.Duty, len(t.records))
 	}
 	return o, true

@@ -265,13 +265,9 @@ func (a *app) explain(cmd *cobra.Command, number, duty string) error {
 	}
 	return a.print(cmd, why, func(w io.Writer) {
 		zone := zoneOfCase(number)
-		fmt.Fprintf(w, "%s (%s): %s, due %s\n%s\n", why.Title["en"], duty, why.State, dueText(why.Due, zone), why.Explanation)
+		fmt.Fprintf(w, "%s (%s): %s, due %s\n\n%s\n\nHow the date was computed:\n", why.Title["en"], duty, why.State, dueText(why.Due, zone), why.Explanation)
 		for i, s := range why.Steps {
-			line := fmt.Sprintf("  %d. %s", i+1, s.Text)
-			if s.Date != nil {
-				line += ": " + s.Date.String()
-			}
-			fmt.Fprintln(w, line)
+			fmt.Fprintf(w, "  %d. %s\n", i+1, s.Text)
 			for _, d := range s.Skipped {
 				note := ""
 				if d.Estimated {

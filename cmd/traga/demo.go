@@ -73,12 +73,7 @@ func (a *app) playCaseload(ctx context.Context, n *node, clock *simulate.Clock) 
 	if err != nil {
 		return nil, err
 	}
-	var first time.Time
-	for step := range load.All() {
-		first = step.RecordedAt
-		break
-	}
-	world, err := simulate.Begin(ctx, n.store, clock, n.recorder, protocol.NewBook(), first, "the demo's fictional caseload")
+	world, err := simulate.Begin(ctx, n.store, clock, n.recorder, protocol.NewBook(), load.From(), "the demo's fictional caseload")
 	if errors.Is(err, simulate.ErrNotEmpty) {
 		return nil, usagef("--data: the directory holds a store already; traga serve --data shows it")
 	}
@@ -94,6 +89,9 @@ func (a *app) playCaseload(ctx context.Context, n *node, clock *simulate.Clock) 
 	})
 	if err == nil {
 		err = world.Advance(ctx, a.now())
+	}
+	if err == nil {
+		err = n.engine.CatchUp(ctx, nil)
 	}
 	return load, err
 }

@@ -19,6 +19,7 @@ import (
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/metrics"
 	"traga.internal/handlers/record"
+	"traga.internal/handlers/web"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
 )
@@ -129,7 +130,7 @@ func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now fu
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
-	_ = notice
+	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice})
 	n.handler = n.metrics.Observe(guard(http.NewCrossOriginProtection().Handler(mux)))
 	return n, nil
 }
@@ -203,7 +204,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 	server := &http.Server{Handler: n.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn)}
 	var work sync.WaitGroup
-	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watcher.Run}, more...) {
+	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch}, more...) {
 		work.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				stop(err) // a part of the service that ends by itself ends the service
@@ -225,6 +226,19 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 		err = errors.Join(cause, err)
 	}
 	return errors.Join(err, n.close())
+}
+
+// watch runs the deadline watcher once the read models, in which it finds its work, have reached the log's head.
+func (n *node) watch(ctx context.Context) error {
+	head, err := n.store.Head(ctx)
+	if err == nil {
+		err = n.engine.WaitFor(ctx, head)
+	}
+	if err != nil && ctx.Err() == nil {
+		// A read model that has stopped is named by /readyz and by projection list; what is left is watched.
+		n.log.ErrorContext(ctx, "the deadline watcher starts on read models that are not up to date", "error", err)
+	}
+	return n.watcher.Run(ctx)
 }
 
 func (n *node) close() error {

@@ -105,6 +105,9 @@ func sortSteps(steps []Step) {
 // All yields the caseload up to its day, in the order of recording.
 func (g *Generator) All() iter.Seq[Step] { return slices.Values(g.steps) }
 
+// From is when the first step is recorded.
+func (g *Generator) From() time.Time { return g.steps[0].RecordedAt }
+
 // Len is how many steps All yields.
 func (g *Generator) Len() int { return len(g.steps) }
 

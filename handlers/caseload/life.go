@@ -291,10 +291,9 @@ func (s *story) handOver() {
 	at := s.on(s.to.on)
 	s.cut(at.Add(-time.Minute))
 	abroad := s.to.reg.near(directorate, "")
-	e := s.share(at, s.des, "supervision", "execution-law", &events.JurisdictionTransferInitiated{
+	s.share(at, s.des, "supervision", "execution-law", &events.JurisdictionTransferInitiated{
 		To: s.to.reg.code, Recipient: abroad.Party, Instrument: "Convention on the Transfer of Sentenced Persons (ETS 112)",
 		Ground:     "the person asked to serve the rest of the sentence where his family lives",
 		Categories: []events.Category{events.Identity, events.Sentence, events.Risk}})
-	e.LateReason = ""
 	s.act(s.later(at, s.between(6, 12)), s.des, &events.CaseClosed{Reason: "transferred to another jurisdiction"})
 }

@@ -7,10 +7,11 @@ import (
 	"traga.internal/events"
 )
 
-// Live goes on from an instant, by default of the caseload's day: an endless series of plausible acts on the open
-// cases, a few seconds apart: acknowledgements, answers, notices, reviews, support. Each is acceptable to the
-// write path at the moment at which it is recorded, provided that those before it were recorded and that nobody
-// else changed the case. It may be called once.
+// Live goes on from an instant after the caseload's day: an endless series of plausible acts on the open cases, a
+// few seconds apart: acknowledgements, answers, notices, reviews, support. Each is acceptable to the write path at
+// the moment at which it is recorded, if those before it were recorded and nobody else changed the case. Where
+// others act too, as visitors of a demonstration do, an act may be refused; the series goes on all the same.
+// Live may be called once.
 func (g *Generator) Live(from time.Time) iter.Seq[Step] {
 	scenes := g.scenes()
 	return func(yield func(Step) bool) {
@@ -39,7 +40,6 @@ type scene struct {
 	*story
 	today events.Date
 
-	prison     *house
 	unread     []pending // notices to acknowledge
 	unanswered []pending // requests
 	referred   []pending // referrals to accept
@@ -340,7 +340,7 @@ func (s *scene) beforeRelease() []option {
 		case "finalised":
 			options = append(options, option{3, func(at time.Time) {
 				s.share(at, s.treatment, "pre-release-planning", "execution-law", &events.NeedsMapShared{Disclosure: s.id("d-nm"), NeedsMap: id,
-					Version: 1, Recipient: s.care.party(), Categories: s.careNeedes})
+					Version: 1, Recipient: s.care.party(), Categories: s.careNeeds})
 			}})
 		}
 	}

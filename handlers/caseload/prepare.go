@@ -143,7 +143,7 @@ func (s *story) needsMap() {
 	}
 	shared := maxTime(s.plan(45, spare), s.later(final, 1))
 	s.share(shared, s.treatment, "pre-release-planning", "execution-law", &events.NeedsMapShared{
-		Disclosure: s.id("d-nm"), NeedsMap: id, Version: 1, Recipient: s.care.party(), Categories: s.careNeedes})
+		Disclosure: s.id("d-nm"), NeedsMap: id, Version: 1, Recipient: s.care.party(), Categories: s.careNeeds})
 }
 
 func (s *story) conference(at time.Time) {

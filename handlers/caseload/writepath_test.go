@@ -2,7 +2,6 @@ package caseload_test
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -33,13 +32,6 @@ func world(t *testing.T, from time.Time) (*simulate.World, events.Store, *simula
 	return w, store, clock
 }
 
-func first(steps iter.Seq[caseload.Step]) caseload.Step {
-	for s := range steps {
-		return s
-	}
-	return caseload.Step{}
-}
-
 // TestTheWritePathAcceptsEveryStep plays whole caseloads, and what goes on live after them, through the real write
 // path: structural rules, safeguards and duties refuse nothing.
 func TestTheWritePathAcceptsEveryStep(t *testing.T) {
@@ -53,7 +45,7 @@ func TestTheWritePathAcceptsEveryStep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, _, clock := world(t, first(g.All()).RecordedAt)
+		w, _, clock := world(t, g.From())
 		n := 0
 		for s := range g.All() {
 			if _, err := w.Record(t.Context(), s.RecordedAt, simulate.Action(s)); err != nil {
@@ -151,7 +143,7 @@ func TestCaseload(t *testing.T) {
 	if n := types["ObligationOverdue"] + types["ObligationEscalated"]; n > 0 {
 		t.Error("the generator says what only the watcher may")
 	}
-	from, to := first(g.All()).RecordedAt, today
+	from, to := g.From(), today
 	if months := to.Sub(from).Hours() / 24 / 30.4; months < 17 || months > 19 {
 		t.Errorf("the caseload spans %.1f months", months)
 	}
@@ -233,7 +225,7 @@ func TestTheClockGoesOn(t *testing.T) {
 // TestTroubleShows: what the watcher, the obligations and the safeguards find in the demonstration's caseload.
 func TestTroubleShows(t *testing.T) {
 	g := must(t)(caseload.New(1, today, 48))
-	w, store, _ := world(t, first(g.All()).RecordedAt)
+	w, store, _ := world(t, g.From())
 	if err := w.Play(t.Context(), g.All(), nil); err != nil {
 		t.Fatal(err)
 	}

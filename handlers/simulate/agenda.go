@@ -37,11 +37,15 @@ func newAgenda(store events.Store, rules deadlines.Rules) *agenda {
 
 // changed notes that an action was recorded.
 func (a *agenda) changed(action *record.Action) {
-	if action.Case == "" { // the rules, the calendar or the directory: every case is to be judged anew
+	switch action.Data.(type) {
+	case *events.ProtocolPublished, *events.NonWorkingDayDecreed, *events.InstitutionRegistered:
+		// The rules, or the calendar that a case keeps: every case is to be judged anew.
 		for _, f := range a.cases {
 			f.tracker, f.next = nil, 0
 		}
 		a.stale = slices.Clone(a.order)
+	}
+	if action.Case == "" {
 		return
 	}
 	if a.cases[action.Case] == nil {

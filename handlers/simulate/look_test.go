@@ -128,12 +128,9 @@ func played(t *testing.T, cases int) events.Store {
 	clock := &simulate.Clock{}
 	store := memstore.New(clock.Now)
 	t.Cleanup(func() { store.Close() })
-	var w *simulate.World
-	for s := range g.All() {
-		if w, err = simulate.Begin(t.Context(), store, clock, newRecorder(store, clock.Now), protocol.NewBook(), s.RecordedAt, "a caseload"); err != nil {
-			t.Fatal(err)
-		}
-		break
+	w, err := simulate.Begin(t.Context(), store, clock, newRecorder(store, clock.Now), protocol.NewBook(), g.From(), "a caseload")
+	if err != nil {
+		t.Fatal(err)
 	}
 	steps := 0
 	if err := w.Play(t.Context(), g.All(), func() { steps++ }); err != nil {
@@ -167,6 +164,25 @@ func TestTheLastDay(t *testing.T) {
 	}
 }
 
+// TestADecreeMovesTheLook: a day decreed free after the case was opened moves the due date, and with it the look.
+func TestADecreeMovesTheLook(t *testing.T) {
+	decree := `{"jurisdiction":"MK","type":"NonWorkingDayDecreed","recordedAt":"2026-01-20T09:00:00+01:00","actor":{"officer":"v.trajkovska","role":"directorate","institution":"mk-des"},"data":{"date":"2026-01-27","name":{"en":"a day of mourning"},"act":"decision 1/26"}}` + "\n"
+	last := action("SubjectInformed", "2026-01-29T09:00:00+01:00", "", `{"notice":"n","language":"mk","interpreter":false}`)
+	for lines, want := range map[string]string{
+		opened + "}\n" + last:          "2026-01-27T23:05:00Z MK-2026-0900 screening due 2026-01-27",
+		opened + "}\n" + decree + last: "2026-01-28T23:05:00Z MK-2026-0900 screening due 2026-01-28",
+	} {
+		var store events.Store
+		result, err := simulate.Run(t.Context(), setup(&store), read(t, "f.ndjson", lines))
+		if err != nil || !result.OK() {
+			t.Fatal(result, err)
+		}
+		if got := watched(all(t, store)); len(got) != 1 || got[0] != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // BenchmarkPlay measures the demonstration's caseload going through the write path into an embedded store.
 func BenchmarkPlay(b *testing.B) {
 	g, err := caseload.New(1, time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC), 48)
@@ -179,12 +195,9 @@ func BenchmarkPlay(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		var w *simulate.World
-		for s := range g.All() {
-			if w, err = simulate.Begin(b.Context(), store, clock, newRecorder(store, clock.Now), protocol.NewBook(), s.RecordedAt, "a caseload"); err != nil {
-				b.Fatal(err)
-			}
-			break
+		w, err := simulate.Begin(b.Context(), store, clock, newRecorder(store, clock.Now), protocol.NewBook(), g.From(), "a caseload")
+		if err != nil {
+			b.Fatal(err)
 		}
 		if err := w.Play(b.Context(), g.All(), nil); err != nil {
 			b.Fatal(err)

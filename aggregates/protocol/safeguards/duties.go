@@ -111,7 +111,7 @@ func hr14InstitutionsToldInTime(r *record) ruling {
 	for o := range r.duties(func(rule string) bool { return strings.HasPrefix(rule, "notify-") }) {
 		standing := r.dutyStanding(o)
 		if len(o.Breaches) > 0 && o.Outcome != protocol.Cancelled && (standing == running || standing == met || standing == notJudged) {
-			t.fail(of(o)+" had been overdue before its due date was moved", o.ActivatedBy, o.FulfilledBy)
+			t.fail(of(o)+" had been overdue before its due date was moved", o.ActivatedBy)
 			continue
 		}
 		r.inTime(&t, o)

@@ -75,7 +75,7 @@ const unrecorded = math.MaxInt
 // Evolve adds the case stream's next event. An event of another case, or of a stream that is no case's, changes
 // nothing. Adding an event in the order of occurrence costs the same however long the history is.
 func (j *Judge) Evolve(e *events.Event) {
-	if e.Case == "" || (j.number != "" && e.Case != j.number) {
+	if j.number != "" && e.Case != j.number {
 		return
 	}
 	if k, ok := events.KindOf(e.Type); !ok || k.Family != events.CaseFamily {

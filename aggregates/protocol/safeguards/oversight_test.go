@@ -51,6 +51,8 @@ func TestHR24MonitoringContactConfidential(t *testing.T) {
 		"social work saw the entry":                    {given: []*events.Event{contact}, access: look(social, "events/"+id), then: Pass},
 		"a prison got a notice about it":               {given: []*events.Event{contact, on("2026-03-05", monitor, &events.NotificationSent{Notification: "n", Subject: "transfer", Recipient: atPrison, About: "mc-1"}, as("notice"))}, then: Fail, shownBy: []string{"notice"}},
 		"a prison got what derives from it":            {given: []*events.Event{contact, on("2026-03-05", monitor, disclosed(atPrison, func(d *events.InformationDisclosed) { d.DerivedFrom = "mc-1" }, events.Identity), as("share"))}, then: Fail, shownBy: []string{"share"}},
+		"a prison got something else":                  {given: []*events.Event{contact, on("2026-03-05", monitor, disclosed(atPrison, func(d *events.InformationDisclosed) { d.DerivedFrom = "d-0" }, events.Identity))}, then: Pass},
+		"a prison got a notice about the entry":        {given: []*events.Event{contact, on("2026-03-05", monitor, &events.NotificationSent{Notification: "n", Subject: "transfer", Recipient: atPrison, About: events.ID(id)}, as("notice"))}, then: Fail, shownBy: []string{"notice"}},
 		"a contact entered in error":                   {given: []*events.Event{contact, annul("2026-03-09", "contact")}, access: look(prison, "events/"+id), then: NotApplicable},
 	})
 }

@@ -2,11 +2,14 @@ package safeguards
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
 
+	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 )
 
@@ -52,6 +55,36 @@ func TestAVerdictIsOneSentenceHoweverManyFindings(t *testing.T) {
 	v := told{given: []*events.Event{to("2026-03-03"), on("2026-03-02", nurse, disclosed(csw, nil, events.MentalHealth, events.Family, events.Health), as("earlier"))}}.verdict("HR05")
 	if want := "Mental health and health information was given to mk-csw-skopje"; !strings.HasPrefix(v.Explanation, want) || v.Events[0] != labelled("earlier") {
 		t.Errorf("%q, expected that it begins with %q, and the earlier event first", v.Explanation, want)
+	}
+}
+
+func TestAVerdictNamesTheDutyAndWhoHoldsIt(t *testing.T) {
+	v := told{duties: duties(duty("notify-csw", "2026-03-02", isLate))}.verdict("HR14")
+	if want := "The duty notify-csw of mk-prison-idrizovo was done after its due date."; v.Explanation != want {
+		t.Errorf("%q, expected %q", v.Explanation, want)
+	}
+	v = told{duties: duties(duty("notify-csw", "2026-03-02", isLate, func(o *protocol.Obligation) { o.DutyHolder = "" }))}.verdict("HR14")
+	if want := "The duty notify-csw was done after its due date."; v.Explanation != want {
+		t.Errorf("%q, expected %q", v.Explanation, want)
+	}
+}
+
+// What the case's own stream holds comes first, in order of occurrence; then what other streams hold.
+func TestTheEventsOfAVerdictAreInOrder(t *testing.T) {
+	look := func(label string) *events.Event {
+		return on("2026-03-04", prison, &events.CaseConsulted{View: "monitoring", Justification: "x"}, as(label))
+	}
+	share := func(when, label string) *events.Event {
+		return on(when, monitor, disclosed(atPrison, func(d *events.InformationDisclosed) { d.DerivedFrom = "mc-1" }, events.Identity), as(label))
+	}
+	v := told{given: []*events.Event{on("2026-03-02", monitor, &events.MonitoringContactHeld{Contact: "mc-1"}), share("2026-03-06", "second"), share("2026-03-05", "first")},
+		access: []*events.Event{look("third"), look("fourth")}}.verdict("HR24")
+	var want []uuid.UUID
+	for _, l := range []string{"first", "second", "third", "fourth"} {
+		want = append(want, labelled(l))
+	}
+	if !slices.Equal(v.Events, want) {
+		t.Errorf("%v, expected %v", v.Events, want)
 	}
 }
 
