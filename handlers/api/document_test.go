@@ -57,7 +57,7 @@ func (d *document) check(t testing.TB, req *http.Request, a answer) {
 	_, pattern := d.routes.Handler(req)
 	item, _ := d.paths()[strings.Replace(pattern, "...", "", 1)].(map[string]any)
 	op, _ := item[strings.ToLower(req.Method)].(map[string]any)
-	if op == nil {
+	if op == nil || req.Method != strings.ToUpper(req.Method) { // GeT is another method than GET
 		return
 	}
 	response, ok := op["responses"].(map[string]any)[strconv.Itoa(a.status)].(map[string]any)

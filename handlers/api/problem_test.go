@@ -165,6 +165,7 @@ func FuzzRequests(f *testing.F) {
 		{"GET", "/v1//cases;a=b?;&=&%zz", "", ""},
 		{"PROPFIND", "/v1/cases", "", "x"},
 		{"DELETE", "/docs", "", ""},
+		{"GeT", "/v1/cases", "", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3])
 	}
