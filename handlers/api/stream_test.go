@@ -218,7 +218,7 @@ func TestStreamsEndWhenTheServiceCloses(t *testing.T) {
 }
 
 func TestAStreamEndsWhenTheLogFails(t *testing.T) {
-	s := serve(t)
+	s := serve(t, still)
 	s.record(number, opening())
 	c := s.listen("?after=0")
 	c.notices(1)
