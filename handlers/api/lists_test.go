@@ -15,6 +15,7 @@ import (
 	"traga.internal/handlers/api"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	"traga.internal/projections/regional"
 	"traga.internal/projections/sharing"
 	"traga.internal/projections/status"
 )
@@ -109,6 +110,7 @@ func TestTheListsAreWalkedToTheEndWhileEventsAreAppended(t *testing.T) {
 	if len(alerts) < 11 {
 		t.Fatalf("%d alerts", len(alerts))
 	}
+	s.clock.pass(time.Second) // what follows is recorded after the point of view of the walks
 	grown := 0
 	grow := func(page int) { // cases that come before, among and after those of the list
 		if page > 5 {
@@ -135,10 +137,7 @@ func TestTheListsAreWalkedToTheEndWhileEventsAreAppended(t *testing.T) {
 	for _, limit := range []int{1, 4, 1000} {
 		// As of the first page: what is appended meanwhile changes nothing.
 		at := "2026-06-01T08:00:00Z"
-		var got []obligations.Alert
-		for _, a := range walk[obligations.Alert](s, fmt.Sprintf("/v1/alerts?limit=%d&at=%s", limit, at), grow) {
-			got = append(got, a)
-		}
+		got := walk[obligations.Alert](s, fmt.Sprintf("/v1/alerts?limit=%d&at=%s", limit, at), grow)
 		if len(got) != len(alerts) {
 			t.Errorf("%d a page: %d alerts, not %d", limit, len(got), len(alerts))
 		}
@@ -190,7 +189,7 @@ func TestTheListsAreNarrowed(t *testing.T) {
 	}
 	for path, fields := range map[string]string{"/v1/cases": "limit=0 limit=1001 limit=x limit=-1 cursor=x cursor=%00 cursor=eyJhdCI6MX0 jurisdiction=ZZ status=maybe phase=moon at=x colour=red",
 		"/v1/alerts":         "limit=0 limit=99999999999999999999 cursor=x cursor=e30 cursor=bnVsbA state=maybe jurisdiction=mk at=0 colour=red",
-		"/v1/sharing-matrix": "jurisdiction=x at=x limit=5", "/v1/feed": "limit=0 limit=1001 after=x after=1/1 cursor=1", "/v1/projections": "at=1", "/v1/event-types": "x=1"} {
+		"/v1/sharing-matrix": "jurisdiction=x at=x limit=5", "/v1/feed": "limit=0 limit=1001 after=x after=1/1 cursor=1", "/v1/projections": "at=1", "/v1/matrix": "period=moon at=x jurisdiction=x colour=red", "/v1/tools": "at=x jurisdiction=x lang=en", "/v1/event-types": "x=1"} {
 		for _, query := range strings.Fields(fields) {
 			name, _, _ := strings.Cut(query, "=")
 			problemIs(t, s.get(path+"?"+query), http.StatusBadRequest, "invalid", name)
@@ -213,8 +212,26 @@ func TestWhoSharesWithWhomOverAllCases(t *testing.T) {
 		}
 	}
 	list := read[[]projections.Status](s, "/v1/projections")
-	if len(list) != 3 || list[0].State != projections.Live {
+	if len(list) != 4 || list[0].State != projections.Live {
 		t.Errorf("%+v", list)
+	}
+}
+
+func TestTheRegionIsCompared(t *testing.T) {
+	s := serve(t)
+	s.record(number, opening())
+	s.record(number, `{"type":"ScreeningCompleted",`+prison+`,"data":{"tool":"VES-short","toolVersion":"1.2","result":"indicated","facts":[],"opinions":[]}}`)
+	s.settled()
+	for _, query := range []string{"", "?period=quarter&lang=mk", "?jurisdiction=RS", "?at=1", "?at=2026-01-12T08:00:00Z"} {
+		if c := read[regional.Comparison](s, "/v1/matrix"+query); len(c.Rules) == 0 {
+			t.Errorf("%s: %+v", query, c)
+		}
+	}
+	if tools := read[[]regional.Tool](s, "/v1/tools"); len(tools) != 1 || tools[0].Tool != "VES-short" {
+		t.Errorf("%+v", tools)
+	}
+	if a := s.get("/v1/tools?at=1"); strings.TrimSpace(string(a.body)) != "[]" {
+		t.Errorf("%s", a.body)
 	}
 }
 
