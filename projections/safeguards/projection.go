@@ -131,7 +131,7 @@ func (c *collector) Write(ctx context.Context, tx *projections.Tx) error {
 		t := c.cases[id]
 		// The opening is written with the case's first event and stays.
 		p := t.first.Position
-		if err := tx.Exec(ctx, `INSERT INTO {judged} (case_id, number, jurisdiction, opened_at, opened_commit, opened_behind, last_at, last_commit)
+		if _, err := tx.Exec(ctx, `INSERT INTO {judged} (case_id, number, jurisdiction, opened_at, opened_commit, opened_behind, last_at, last_commit)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET (last_at, last_commit) = (excluded.last_at, excluded.last_commit)`,
 			id, t.number, string(t.jurisdiction), t.first.RecordedAt.UnixMicro(), int64(p.Commit), int64(p.Commit-p.Prepare),
 			t.last.at.UnixMicro(), int64(t.last.commit)); err != nil {
@@ -139,13 +139,13 @@ func (c *collector) Write(ctx context.Context, tx *projections.Tx) error {
 		}
 	}
 	for number, m := range c.looked {
-		if err := tx.Exec(ctx, `INSERT OR REPLACE INTO {looked} (number, last_at, last_commit) VALUES (?, ?, ?)`,
+		if _, err := tx.Exec(ctx, `INSERT OR REPLACE INTO {looked} (number, last_at, last_commit) VALUES (?, ?, ?)`,
 			number, m.at.UnixMicro(), int64(m.commit)); err != nil {
 			return fmt.Errorf("write when a case was last looked at: %w", err)
 		}
 	}
 	for j, m := range c.ground {
-		if err := tx.Exec(ctx, `INSERT INTO {ground} (jurisdiction, last_at, last_commit) VALUES (?, ?, ?)
+		if _, err := tx.Exec(ctx, `INSERT INTO {ground} (jurisdiction, last_at, last_commit) VALUES (?, ?, ?)
 			ON CONFLICT DO UPDATE SET (last_at, last_commit) = (max(last_at, excluded.last_at), max(last_commit, excluded.last_commit))`,
 			string(j), m.at.UnixMicro(), int64(m.commit)); err != nil {
 			return fmt.Errorf("write when the rules last changed: %w", err)
