@@ -334,15 +334,6 @@ func (a *app) cases(ctx context.Context, s *source, jurisdiction events.Jurisdic
 	return cases, err
 }
 
-func (a *app) caseNumbers(ctx context.Context, s *source) ([]string, error) {
-	cases, err := a.cases(ctx, s, "")
-	numbers := make([]string, len(cases))
-	for i, c := range cases {
-		numbers[i] = c.Case
-	}
-	return numbers, err
-}
-
 func listCases(w io.Writer, cases []status.Case) {
 	t := newTable(w, "CASE", "STATUS", "PHASE", "EXPECTED RELEASE", "RELEASED ON", "LAST ENTRY")
 	kosovo := false

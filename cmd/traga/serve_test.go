@@ -85,6 +85,7 @@ func TestTheServerAnswersAsItsFilesDo(t *testing.T) {
 		{"case", "obligations", "MK-2026-0003", "--explain", "report-breach/b-1"},
 		{"alert", "list"}, {"alert", "list", "--state", "overdue"}, {"safeguard", "check", "MK-2026-0003"}, {"safeguard", "check"},
 		{"matrix"}, {"matrix", "--period", "quarter", "--jurisdiction", "RS"}, {"tools"},
+		{"safeguard", "check", "--failing", "--jurisdiction", "MK"}, {"safeguard", "check", "--safeguard", "HR14"}, {"safeguard", "check", "MK-2026-0003", "--failing"},
 	} {
 		args = append(args, "--json", "--at", at)
 		codeFiles, fromFiles, errs := run(t, append(args, "--data", dir)...)
@@ -131,6 +132,9 @@ func TestTheDemoComesUpAndStaysAlive(t *testing.T) {
 		res.Body.Close()
 		if res.StatusCode != http.StatusOK || len(body) == 0 {
 			t.Errorf("%s: %s %s", path, res.Status, body)
+		}
+		if path == "/metrics" && !regexp.MustCompile(`traga_safeguard_failures\{jurisdiction="[A-Z]{2}",safeguard="HR14"\} [1-9]`).Match(body) {
+			t.Error("the metrics don't say in how many cases a safeguard fails")
 		}
 	}
 }

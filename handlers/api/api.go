@@ -24,6 +24,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
+	verdicts "traga.internal/projections/safeguards"
 )
 
 // Log is what the API reads of the store.
@@ -40,6 +41,8 @@ type Config struct {
 	Book     func(context.Context) (*protocol.Book, error)
 	Recorder *record.Recorder
 	Engine   *projections.Engine
+	// Verdicts answers which safeguards hold over all cases; a reader of the API's own when nil.
+	Verdicts *verdicts.Reader
 	Clock    func() time.Time
 	Log      *slog.Logger
 	// Version is what the OpenAPI document says it is of.
@@ -58,6 +61,7 @@ type api struct {
 	book      func(context.Context) (*protocol.Book, error)
 	recorder  *record.Recorder
 	engine    *projections.Engine
+	verdicts  *verdicts.Reader
 	clock     func() time.Time
 	log       *slog.Logger
 	closing   <-chan struct{}
@@ -75,6 +79,9 @@ const maxBody = record.MaxAction + 1
 func Register(mux *http.ServeMux, c Config) {
 	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, clock: c.Clock, log: c.Log, closing: c.Closing,
 		patience: cmp.Or(c.Patience, 10*time.Second), heartbeat: cmp.Or(c.Heartbeat, 15*time.Second)}
+	if a.verdicts = c.Verdicts; a.verdicts == nil {
+		a.verdicts = verdicts.New(c.Engine)
+	}
 	h := humago.New(mux, frameOf(c.Version))
 	h.UseMiddleware(a.framed)
 	a.recordRoutes(h)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,6 +15,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	verdicts "traga.internal/projections/safeguards"
 	"traga.internal/projections/sharing"
 	"traga.internal/projections/status"
 )
@@ -59,12 +61,17 @@ type alertsOutput struct {
 type matrixOutput struct{ Body []sharing.Flow }
 
 type safeguardsInput struct {
-	Seen
-	At   string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
-	Case string `query:"case" required:"true" doc:"the case number"`
+	ListRead
+	Paged
+	Case      string `query:"case" doc:"only this case, all of it in one page"`
+	Safeguard string `query:"safeguard" pattern:"^HR(0[1-9]|1[0-9]|2[0-9])$" doc:"only this one, HR01 to HR29"`
+	Verdict   string `query:"verdict" enum:"pass,fail,open,not-applicable" doc:"only these"`
 }
 
-type safeguardsOutput struct{ Body []safeguards.Verdict }
+type safeguardsOutput struct {
+	Link []string `header:"Link"`
+	Body []safeguards.Verdict
+}
 
 type projectionsOutput struct{ Body []projections.Status }
 
@@ -84,15 +91,8 @@ func (a *api) listRoutes(h huma.API) {
 			cells, err := sharing.Matrix(ctx, a.engine, sharing.Query{AsOf: at, Jurisdiction: events.Jurisdiction(in.Jurisdiction)})
 			return &matrixOutput{Body: cells}, err
 		})
-	operation(a, h, get("safeguards", "/v1/safeguards", "Whether the safeguards hold in a case", "Each with the entries that show it and one plain sentence.", 404),
-		func(ctx context.Context, in *safeguardsInput) (*safeguardsOutput, error) {
-			c, err := a.readAt(ctx, &CaseRead{Case: in.Case, At: in.At, Seen: in.Seen})
-			if err != nil {
-				return nil, err
-			}
-			verdicts, err := c.Safeguards(ctx)
-			return &safeguardsOutput{Body: verdicts}, err
-		})
+	operation(a, h, get("safeguards", "/v1/safeguards", "Whether the safeguards hold", "By case number, then by safeguard; each with the entries that show it and one plain sentence.", 404),
+		a.safeguards)
 	operation(a, h, get("projections", "/v1/projections", "How far the read models have come", ""),
 		func(ctx context.Context, _ *struct{}) (*projectionsOutput, error) {
 			list, err := a.engine.List(ctx)
@@ -135,6 +135,30 @@ func (a *api) alerts(ctx context.Context, in *alertsInput) (*alertsOutput, error
 	}
 	return &alertsOutput{Link: nextLink("/v1/alerts", next, url.Values{"at": {in.At}, "jurisdiction": {in.Jurisdiction}, "state": {in.State},
 		"institution": {in.Institution}}, in.Limit), Body: list}, err
+}
+
+func (a *api) safeguards(ctx context.Context, in *safeguardsInput) (*safeguardsOutput, error) {
+	q := verdicts.Query{Jurisdiction: events.Jurisdiction(in.Jurisdiction), Safeguard: in.Safeguard, Verdict: in.Verdict,
+		Now: a.clock(), Limit: in.Limit, Cursor: in.Cursor}
+	if in.Case != "" { // one case is read straight from the log, and must be there
+		c, err := a.readAt(ctx, &CaseRead{Case: in.Case, At: in.At, Seen: in.Seen})
+		if err != nil {
+			return nil, err
+		}
+		all, err := c.Safeguards(ctx)
+		return &safeguardsOutput{Body: slices.DeleteFunc(all, func(v safeguards.Verdict) bool { return !q.Wants(&v) })}, err
+	}
+	at, err := a.point(ctx, &in.ListRead)
+	if err != nil {
+		return nil, err
+	}
+	q.AsOf = at
+	list, next, err := a.verdicts.List(ctx, q)
+	if errors.Is(err, verdicts.ErrCursor) {
+		err = badCursor()
+	}
+	return &safeguardsOutput{Link: nextLink("/v1/safeguards", next, url.Values{"at": {in.At}, "jurisdiction": {in.Jurisdiction},
+		"safeguard": {in.Safeguard}, "verdict": {in.Verdict}}, in.Limit), Body: list}, err
 }
 
 func badCursor() error {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +35,16 @@ type Query struct {
 	Cursor string
 	// Progress, if not nil, is told how many cases were looked at; by one goroutine at a time.
 	Progress func(cases int)
+}
+
+// Wants reports whether the query asks for a verdict, as far as the verdict itself says.
+func (q *Query) Wants(v *safeguards.Verdict) bool {
+	return q.wants(v.Safeguard, v.Verdict) && (q.Case == "" || q.Case == v.Case) &&
+		(q.Jurisdiction == "" || strings.HasPrefix(v.Case, string(q.Jurisdiction)+"-"))
+}
+
+func (q *Query) wants(safeguard, verdict string) bool {
+	return (q.Safeguard == "" || q.Safeguard == safeguard) && (q.Verdict == "" || q.Verdict == verdict)
 }
 
 // ErrCursor says that a cursor is none that List gave.
@@ -226,9 +237,6 @@ func (r *Reader) List(ctx context.Context, q Query) (list []safeguards.Verdict, 
 	if err != nil {
 		return nil, "", err
 	}
-	wanted := func(id string, verdict string) bool {
-		return (q.Safeguard == "" || q.Safeguard == id) && (q.Verdict == "" || q.Verdict == verdict)
-	}
 	all := safeguards.All()
 	list = []safeguards.Verdict{}
 	after, inclusive, done := from.Case, true, 0
@@ -244,7 +252,7 @@ func (r *Reader) List(ctx context.Context, q Query) (list []safeguards.Verdict, 
 			err := inParallel(ctx, workers(), len(chunk), func(ctx context.Context, i int) error {
 				some := func(w words) bool {
 					for n := range w {
-						if wanted(all[n].ID, meaning[w[n]]) {
+						if q.wants(all[n].ID, meaning[w[n]]) {
 							return true
 						}
 					}
@@ -262,7 +270,7 @@ func (r *Reader) List(ctx context.Context, q Query) (list []safeguards.Verdict, 
 			}
 			for _, verdicts := range found {
 				for _, v := range verdicts {
-					if !wanted(v.Safeguard, v.Verdict) || v.Case == from.Case && v.Safeguard <= from.Safeguard {
+					if !q.Wants(&v) || v.Case == from.Case && v.Safeguard <= from.Safeguard {
 						continue
 					}
 					if q.Limit > 0 && len(list) == q.Limit {
