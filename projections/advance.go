@@ -16,7 +16,7 @@ import (
 const readLimit = 1024
 
 // projected are the streams that projections read.
-var projected = events.Filter{StreamPrefixes: []string{casePrefix, protocolPrefix, directoryPrefix}}
+var projected = events.Filter{StreamPrefixes: []string{casePrefix, protocolPrefix, directoryPrefix, accessPrefix}}
 
 // group is the projections that stand at the same position and go on together: each event is read, decoded and
 // folded once for all of them. It belongs to one goroutine at a time.
@@ -70,8 +70,8 @@ func (g *group) advance(ctx context.Context, upTo events.Position, progress func
 			g.folder = nil // it may have run ahead of what was committed
 		}
 	}()
-	read := make(chan *page)
-	foldedPages := make(chan *page)
+	read := make(chan *page, 1)
+	foldedPages := make(chan *page, 1)
 	members := slices.Clone(g.members)
 	run, ctx := errgroup.WithContext(ctx)
 	run.Go(func() error {
@@ -207,72 +207,69 @@ func guard(fn func() error) (err error) {
 	return fn()
 }
 
-// write commits a page: each member's rows and its checkpoint, all in one transaction. A member that fails is
-// undone alone. A crash before the commit leaves rows and checkpoints as they were; after it both have moved.
+// write commits a page: each member's rows and its checkpoint, all in one transaction. When a member fails, the
+// transaction is undone and done again without it. A crash before the commit leaves rows and checkpoints as they
+// were; after it both have moved.
+//
+// There is no savepoint for each member: with one open, SQLite's cost of a statement that fires a trigger grows
+// with the length of the transaction.
 func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 	f, release, err := g.e.use()
 	if err != nil {
 		return nil, &troubleError{err}
 	}
 	defer release()
-	var left []*generation
-	err = f.transact(ctx, func() error {
-		for _, m := range g.members {
-			there, err := f.holds(ctx, m)
-			if err == nil && !there {
-				continue // a rebuilt generation has taken its place
-			}
-			if err == nil {
+	for {
+		var left []*generation
+		var bad *lost
+		err = f.transact(ctx, func() error {
+			for _, m := range g.members {
+				there, err := f.holds(ctx, m)
+				if err != nil {
+					return err
+				}
+				if !there {
+					continue // a rebuilt generation has taken its place
+				}
 				i := slices.IndexFunc(p.work, func(w *work) bool { return w.g == m })
-				err = g.writeOne(ctx, f, p.work[i])
-			}
-			switch {
-			case err != nil && isTrouble(err):
-				return err
-			case err != nil:
-				failed = append(failed, lost{m, p.to, err})
-				g.e.o.log.LogAttrs(ctx, levelDebug, "projection could not take a page", attr("projection", m.p.Name), attr("error", err.Error()))
-			default:
+				if err := writeOne(ctx, f, p.work[i]); err != nil {
+					if !isTrouble(err) {
+						bad = &lost{m, p.to, err}
+					}
+					return err
+				}
 				if err := f.checkpoint(ctx, m, p.to); err != nil {
-					return &troubleError{err}
+					return err
 				}
 				left = append(left, m)
 			}
+			return nil
+		})
+		switch {
+		case err == nil:
+			g.e.moved(left, p.to)
+			g.members, g.at = left, p.to
+			return failed, nil
+		case bad == nil:
+			return nil, &troubleError{fmt.Errorf("commit the projections at %s: %w", p.to, err)}
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, &troubleError{fmt.Errorf("commit the projections at %s: %w", p.to, err)}
+		failed = append(failed, *bad)
+		g.members = slices.DeleteFunc(g.members, func(m *generation) bool { return m == bad.g })
 	}
-	g.e.moved(left, p.to)
-	g.members, g.at = left, p.to
-	return failed, nil
 }
 
-// writeOne writes one member's rows under a savepoint.
-func (g *group) writeOne(ctx context.Context, f *file, w *work) error {
+// writeOne writes one member's rows.
+func writeOne(ctx context.Context, f *file, w *work) error {
 	if err := errors.Join(w.errs...); err != nil {
 		return err
 	}
-	if _, err := f.exec(ctx, "SAVEPOINT member"); err != nil {
-		return &troubleError{err}
-	}
 	tx := &Tx{f: f, g: w.g}
-	var err error
 	for _, c := range w.collectors {
-		if err = guard(func() error { return c.Write(ctx, tx) }); err != nil {
-			break
+		if err := guard(func() error { return c.Write(ctx, tx) }); err != nil {
+			return err
 		}
 	}
-	if err != nil {
-		if _, undo := f.exec(context.WithoutCancel(ctx), "ROLLBACK TO member"); undo != nil {
-			return &troubleError{errors.Join(err, undo)}
-		}
-	}
-	if _, release := f.exec(ctx, "RELEASE member"); release != nil {
-		return &troubleError{errors.Join(err, release)}
-	}
-	return err
+	return nil
 }
 
 // moved makes committed checkpoints known.

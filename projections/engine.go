@@ -63,7 +63,8 @@ func ReadOnly() Option { return func(o *options) { o.readOnly = true } }
 // WithLogger says where failures are told; by default nowhere but in List.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
 
-// WithPage sets how many events are committed at once while catching up; 16,384 by default.
+// WithPage sets how many events are committed at once while catching up; 16,384 by default: the more, the fewer rows are
+// written twice.
 func WithPage(n int) Option { return func(o *options) { o.page = max(1, n) } }
 
 // WithMemory sets how many events of folded cases are kept in memory; 1,000,000 by default, about a gigabyte
@@ -244,7 +245,12 @@ func (e *Engine) Store() events.Store { return e.store }
 
 // BookAt is the rules and the calendars as known then: the shipped ones and what was published and decreed.
 func (e *Engine) BookAt(ctx context.Context, asOf events.AsOf) (*protocol.Book, error) {
-	return bookAt(ctx, e.store, e.book, asOf)
+	return bookAt(ctx, e.store, e.book, asOf, true)
+}
+
+// DecreesAt is BookAt without what the directory says of single institutions: enough for calendars, and quick.
+func (e *Engine) DecreesAt(ctx context.Context, asOf events.AsOf) (*protocol.Book, error) {
+	return bookAt(ctx, e.store, e.book, asOf, false)
 }
 
 // tell wakes all that wait. tellLocked is for callers that hold mu.

@@ -133,8 +133,8 @@ func openOwned(ctx context.Context, path string) (_ *file, err error) {
 	}()
 	// In WAL mode with synchronous=NORMAL a power cut may lose the last transactions, never a part of one; they
 	// are then built again from the log.
-	if f.writer, err = sql.Open("sqlite", dsn(path, "rwc", "journal_mode(wal)", "synchronous(normal)", "cache_size(-65536)",
-		"wal_autocheckpoint(8000)", "temp_store(memory)")); err != nil {
+	if f.writer, err = sql.Open("sqlite", dsn(path, "rwc", "page_size(8192)", "journal_mode(wal)", "synchronous(normal)", "cache_size(-65536)",
+		"wal_autocheckpoint(16000)", "temp_store(memory)")); err != nil {
 		return nil, err
 	}
 	f.writer.SetMaxOpenConns(1)
@@ -310,15 +310,19 @@ func (t *Tx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-// Exec runs a statement, prepared once, in which {name} stands for the generation's table of that name. It is
-// never interrupted half way.
-func (t *Tx) Exec(ctx context.Context, query string, args ...any) error {
+// Exec runs a statement, prepared once, in which {name} stands for the generation's table of that name, and says
+// how many rows it changed. It is never interrupted half way.
+func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	s, err := t.prepare(ctx, query)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = s.ExecContext(context.WithoutCancel(ctx), args...)
-	return err
+	// context.Background: a context that can end costs each statement a goroutine.
+	res, err := s.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
 // create makes a generation's tables, at the log's start. The caller is in a transaction.

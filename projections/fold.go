@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"traga.internal/aggregates/history"
 	"traga.internal/aggregates/protocol"
@@ -18,7 +19,11 @@ const (
 	casePrefix      = "case-"
 	protocolPrefix  = "protocol-"
 	directoryPrefix = "directory-"
+	accessPrefix    = "access-"
 )
+
+// isOfCase reports whether an event is folded into a case. One that says who looked at a case is not.
+func isOfCase(e *events.Event) bool { return strings.HasPrefix(e.Stream, casePrefix) }
 
 // concernsRules reports whether an event can change which rules or which calendar apply.
 func concernsRules(e *events.Event) bool {
@@ -73,7 +78,7 @@ func (f *folder) prepare(ctx context.Context) error {
 	if f.at == events.Start {
 		f.cases = make(map[events.Jurisdiction][]string)
 	} else {
-		book, err := bookAt(ctx, f.store, f.book, events.AsOf{Position: f.at})
+		book, err := bookAt(ctx, f.store, f.book, events.AsOf{Position: f.at}, true)
 		if err != nil {
 			return err
 		}
@@ -83,11 +88,16 @@ func (f *folder) prepare(ctx context.Context) error {
 	return nil
 }
 
-// bookAt applies what was published and decreed, as known at asOf, to the shipped book: in the order of the log.
-func bookAt(ctx context.Context, store events.Store, book *protocol.Book, asOf events.AsOf) (*protocol.Book, error) {
+// bookAt applies what was published, decreed and (with the directory) registered, as known at asOf, to the shipped
+// book: in the order of the log.
+func bookAt(ctx context.Context, store events.Store, book *protocol.Book, asOf events.AsOf, directory bool) (*protocol.Book, error) {
 	var all []*events.Event
 	for _, j := range events.Jurisdictions() {
-		for _, stream := range []string{events.ProtocolStream(j), events.DirectoryStream(j)} {
+		streams := []string{events.ProtocolStream(j)}
+		if directory {
+			streams = append(streams, events.DirectoryStream(j))
+		}
+		for _, stream := range streams {
 			for r, err := range store.ReadStream(ctx, stream, 0) {
 				if err != nil {
 					return nil, &troubleError{fmt.Errorf("read the rules of %s: %w", j, err)}
@@ -151,7 +161,7 @@ func (f *folder) page(ctx context.Context, page []*events.Event, collect func(sh
 func (f *folder) cut(ctx context.Context, page []*events.Event, collect func(shard int, s *Step)) error {
 	if f.cases != nil {
 		for _, e := range page {
-			if e.Revision == 0 && e.Case != "" {
+			if e.Revision == 0 && isOfCase(e) {
 				f.cases[e.Jurisdiction] = append(f.cases[e.Jurisdiction], e.Stream)
 			}
 		}
@@ -184,7 +194,7 @@ func (f *folder) cut(ctx context.Context, page []*events.Event, collect func(sha
 }
 
 func (s *shard) step(ctx context.Context, e *events.Event, collect func(*Step)) error {
-	if e.Case == "" {
+	if !isOfCase(e) {
 		collect(&Step{Event: e})
 		return nil
 	}

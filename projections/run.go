@@ -13,10 +13,7 @@ import (
 	"traga.internal/events"
 )
 
-const (
-	levelDebug = slog.LevelDebug
-	levelError = slog.LevelError
-)
+const levelError = slog.LevelError
 
 func attr(key, value string) slog.Attr { return slog.String(key, value) }
 

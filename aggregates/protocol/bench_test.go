@@ -3,6 +3,7 @@ package protocol
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -72,5 +73,26 @@ func BenchmarkFold500(b *testing.B) {
 		for _, e := range log {
 			tr.Evolve(e)
 		}
+	}
+}
+
+// BenchmarkMemory is what a case of 50 events keeps while it is followed.
+func BenchmarkMemory(b *testing.B) {
+	log, book := longCase(b, 50), NewBook()
+	var before, after runtime.MemStats
+	for b.Loop() {
+		kept := make([]*Tracker, 500)
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range kept {
+			kept[i] = NewTracker(book)
+			for _, e := range log {
+				kept[i].Evolve(e)
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(len(kept)), "B/case")
+		runtime.KeepAlive(kept)
 	}
 }

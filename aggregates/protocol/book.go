@@ -29,6 +29,8 @@ var shippedFiles embed.FS
 type RuleSet struct {
 	// Protocol is its name, Version names this version, Source says where it comes from.
 	Protocol, Version, Source string
+	// RoleNames is what a role is called there, by language, where it has a name of its own.
+	RoleNames map[events.Role]map[string]string
 	// Digest is "sha256:" and the hash of JSON.
 	Digest string
 	// JSON is the whole rule set, as ProtocolPublished carries it: it stands on its own, whatever it extended.
@@ -104,13 +106,14 @@ func (s *RuleSet) finish() error {
 		}
 	}
 	whole := struct {
-		Protocol   string        `yaml:"protocol"`
-		Version    string        `yaml:"version"`
-		Source     string        `yaml:"source"`
-		Warning    warningDoc    `yaml:"warning"`
-		Escalation escalationDoc `yaml:"escalation"`
-		Rules      []ruleDoc     `yaml:"rules"`
-	}{s.Protocol, s.Version, s.Source, s.loader.warningDoc, s.loader.escalationDoc, nil}
+		Protocol   string                            `yaml:"protocol"`
+		Version    string                            `yaml:"version"`
+		Source     string                            `yaml:"source"`
+		Names      map[events.Role]map[string]string `yaml:"names,omitempty"`
+		Warning    warningDoc                        `yaml:"warning"`
+		Escalation escalationDoc                     `yaml:"escalation"`
+		Rules      []ruleDoc                         `yaml:"rules"`
+	}{s.Protocol, s.Version, s.Source, s.RoleNames, s.loader.warningDoc, s.loader.escalationDoc, nil}
 	for _, d := range s.loader.docs {
 		doc := d.doc
 		doc.Source = cmp.Or(doc.Source, d.source)

@@ -161,6 +161,9 @@ func (c *ruleCompiler) fulfilment(r *rule, d *fulfilmentDoc) {
 			r.acts = append(r.acts, t)
 		}
 	}
+	if c.problem != "" {
+		return
+	}
 	one := len(r.acts) == 1
 	c.check(one || d.Together == nil && d.Ends == "" && d.PrecededBy.Event == "", "fulfilment: together, ends and preceded-by need one single event")
 	for _, source := range d.Together {
@@ -191,11 +194,18 @@ func (a *activation) matches() int {
 
 // describe says the rule in words.
 func (c *ruleCompiler) describe(r *rule, d *ruleDoc) {
+	since := "the event"
+	if d.Due.From != "" {
+		since = map[string]string{"event.admittedOn": "the admission"}[d.Due.From]
+		if since == "" {
+			since = "the day named as " + strings.TrimPrefix(d.Due.From, "event.")
+		}
+	}
 	period := func(o offset) string {
 		if r.due.before {
 			return o.String() + " before release"
 		}
-		return o.String() + " after " + map[bool]string{true: strings.TrimPrefix(d.Due.From, "event."), false: "the event"}[d.Due.From != ""]
+		return o.String() + " after " + since
 	}
 	r.Period = period(r.due.offset)
 	for i, alt := range r.alternates {

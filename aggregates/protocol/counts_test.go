@@ -131,6 +131,21 @@ func TestWhichEventCounts(t *testing.T) {
 			s.want("2025-06-11", "plan-review/2", "2025-11-05 cancelled")
 			s.want("2025-06-11", "plan-review/3", "2025-12-02 pending")
 		}},
+		{"a corrected review keeps its number", func(s *story) {
+			s.on("2025-04-01", adopted())
+			r := s.on("2025-05-05", reviewed())
+			s.on("2025-06-02", reviewed())
+			c := s.correct("2025-06-10", r, &events.TreatmentPlanReviewed{Plan: "p", Outcome: "o"})
+			for _, at := range []string{"2025-06-11", "2025-06-13"} {
+				s.want(at, "plan-review/1", "2025-10-01 met on 2025-05-05")
+				s.want(at, "plan-review/2", "2025-11-05 met on 2025-06-02")
+				s.want(at, "plan-review/3", "2025-12-02 pending")
+				s.want(at, "plan-review/4", "none")
+				if at == "2025-06-11" {
+					s.annul("2025-06-12", c)
+				}
+			}
+		}},
 		{"a review after the release fulfils nothing", func(s *story) {
 			s.on("2025-04-01", adopted())
 			s.on("2025-06-02", freed())

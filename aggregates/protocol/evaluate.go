@@ -27,11 +27,13 @@ func (t *Tracker) activation(s *slot) *active {
 	case slotByRelease:
 		return t.activationByRelease(s)
 	case slotNumbered:
-		list := t.activations[s.Rule]
-		if s.number > len(list) {
-			return nil
+		n := 0
+		for a := range entries(t.activations[s.Rule]) {
+			if n++; n == s.number {
+				return t.holds(a)
+			}
 		}
-		return t.holds(list[s.number-1])
+		return nil
 	case slotToldBefore:
 		return t.activationByChange(s)
 	case slotOfTarget:

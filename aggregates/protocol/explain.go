@@ -28,11 +28,12 @@ type Explanation struct {
 
 // Cause is an event that an explanation refers to.
 type Cause struct {
-	Event                  uuid.UUID
-	Type                   string
-	OccurredAt, RecordedAt time.Time
+	Event      uuid.UUID `json:"event"`
+	Type       string    `json:"type"`
+	OccurredAt time.Time `json:"occurredAt"`
+	RecordedAt time.Time `json:"recordedAt"`
 	// Correction is the correction by which the event counts, the nil UUID where it did so from the start.
-	Correction uuid.UUID
+	Correction uuid.UUID `json:"correction,omitzero"`
 }
 
 // Step is one step of the computation of a due date.
@@ -122,7 +123,7 @@ func (t *Tracker) outcome(x *Explanation, now time.Time) []string {
 	case Missed:
 		say = append(say, "It was still undone when the case was closed.")
 	case Overdue:
-		say = append(say, fmt.Sprintf("Overdue for %d working days: no act that meets it is on record.", o.WorkingDaysOverdue(t.cal, now)))
+		say = append(say, "Overdue"+t.overdueFor(o, now)+": no act that meets it is on record.")
 	default:
 		say = append(say, "No act that meets it is on record yet.")
 	}
@@ -130,6 +131,21 @@ func (t *Tracker) outcome(x *Explanation, now time.Time) []string {
 		say = append(say, fmt.Sprintf("Escalation level %d, to %s.", level, o.EscalateTo[level-1]))
 	}
 	return say
+}
+
+func (t *Tracker) overdueFor(o *Obligation, now time.Time) string {
+	if !o.Due.Instant.IsZero() {
+		return " since " + o.Due.String()
+	}
+	text := fmt.Sprintf(" since %s", o.Due.Date+1)
+	switch n := o.WorkingDaysOverdue(t.cal, now); n {
+	case 0:
+	case 1:
+		text += ", for 1 working day"
+	default:
+		text += fmt.Sprintf(", for %d working days", n)
+	}
+	return text
 }
 
 func correction(f *fact) uuid.UUID {
@@ -166,7 +182,7 @@ func (s Step) sentence() string {
 	for _, d := range s.Skipped {
 		skipped = append(skipped, d.String())
 	}
-	return strings.TrimSuffix(s.Text, ".") + " (not worked: " + strings.Join(skipped, ", ") + ")."
+	return strings.TrimSuffix(s.Text, ".") + " (not worked: " + strings.Join(skipped, "; ") + ")."
 }
 
 // trace notes how a due date is computed. A nil trace notes nothing.

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -257,16 +258,15 @@ func (t *Tracker) activate(a *activated) {
 	if rule.activation.counts == countsEvery {
 		list := insert(t.activations[rule.ID], a)
 		t.activations[rule.ID] = list
-		n := len(list)
+		n := 0
+		for range entries(list) {
+			n++
+		}
 		s := t.slot(rule, itoa(n), slotNumbered)
 		s.number = n
 		t.mark(s)
-		if list[n-1] != a { // numbers after it have moved on by one
-			for _, s := range t.all {
-				if s.kind == slotNumbered && s.Rule == rule.ID {
-					t.mark(s)
-				}
-			}
+		if list[len(list)-1] != a { // numbers after it have moved on by one
+			t.markRule(rule.ID)
 		}
 		return
 	}
@@ -277,6 +277,33 @@ func (t *Tracker) activate(a *activated) {
 	s := t.slot(rule, about, slotByEvent)
 	t.activations[s.ID] = insert(t.activations[s.ID], a)
 	t.mark(s)
+}
+
+// entries are the entries of a list of activations, in order of occurrence, annulled ones included: of each what
+// it says now.
+func entries(list []*activated) iter.Seq[*activated] {
+	return func(yield func(*activated) bool) {
+		for i := 0; i < len(list); {
+			now := list[i]
+			for i++; i < len(list) && list[i].entry == now.entry; i++ {
+				if now.stale {
+					now = list[i]
+				}
+			}
+			if !yield(now) {
+				return
+			}
+		}
+	}
+}
+
+// markRule marks all obligations of a rule.
+func (t *Tracker) markRule(id string) {
+	for _, s := range t.all {
+		if s.Rule == id {
+			t.mark(s)
+		}
+	}
 }
 
 func (r *reader) acts() {
@@ -313,7 +340,7 @@ func (r *reader) acts() {
 				r.t.precedents = map[actKey][]*fact{}
 			}
 			r.t.precedents[key] = insert(r.t.precedents[key], &f)
-			r.t.markWaiting(actKey{rule, ""}, mark{})
+			r.t.markRule(rule.ID)
 		}
 	}
 }

@@ -105,18 +105,14 @@ func (g *guard) holds(b *binding) bool {
 
 // textPath leads to a text or number in an event, such as event.recipient.institution, read as text.
 type textPath struct {
-	source   string
-	optional bool // an empty value matches any
-	actor    bool
-	index    [][]int // where event data hold it, by the field indexes
+	optional bool                      // an empty value matches any
+	actor    func(events.Actor) string // where it is read off the actor; else nil
+	index    [][]int                   // where event data hold it, by the field indexes
 }
 
 func (p textPath) read(e *events.Event, data any) string {
-	if p.actor {
-		if p.index == nil {
-			return string(e.Actor.Role)
-		}
-		return string(e.Actor.Institution)
+	if p.actor != nil {
+		return p.actor(e.Actor)
 	}
 	v := reflect.ValueOf(data).Elem()
 	for _, i := range p.index {
@@ -135,14 +131,14 @@ type partyPath func(e *events.Event, data any) events.Party
 type datePath func(data any) events.Date
 
 func compileTextPath(source, eventType string) (textPath, error) {
-	p := textPath{source: source}
+	var p textPath
 	source, p.optional = strings.CutSuffix(source, "?")
 	switch source {
 	case "actor.institution":
-		p.actor, p.index = true, [][]int{}
+		p.actor = func(a events.Actor) string { return string(a.Institution) }
 		return p, nil
 	case "actor.role":
-		p.actor = true
+		p.actor = func(a events.Actor) string { return string(a.Role) }
 		return p, nil
 	}
 	index, t, err := fieldPath(source, eventType)

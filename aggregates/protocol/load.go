@@ -3,6 +3,7 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -31,17 +32,17 @@ func (e *RuleError) Error() string {
 
 // document is a protocol as it is written.
 type document struct {
-	Protocol     string                      `yaml:"protocol,omitempty"`
-	Version      string                      `yaml:"version,omitempty"`
-	Extends      string                      `yaml:"extends,omitempty"`
-	Jurisdiction string                      `yaml:"jurisdiction,omitempty"`
-	Source       string                      `yaml:"source,omitempty"`
-	Warning      warningDoc                  `yaml:"warning,omitempty"`
-	Escalation   escalationDoc               `yaml:"escalation,omitempty"`
-	Roles        map[events.Role]events.Role `yaml:"roles,omitempty"` // a role of the extended protocol → the one that has its place
-	Names        map[string]texts            `yaml:"names,omitempty"` // what a role is called there
-	Off          map[string]string           `yaml:"off,omitempty"`   // a rule of the extended protocol → why it is not in force
-	Rules        []yaml.Node                 `yaml:"rules,omitempty"`
+	Protocol     string                            `yaml:"protocol,omitempty"`
+	Version      string                            `yaml:"version,omitempty"`
+	Extends      string                            `yaml:"extends,omitempty"`
+	Jurisdiction string                            `yaml:"jurisdiction,omitempty"`
+	Source       string                            `yaml:"source,omitempty"`
+	Warning      warningDoc                        `yaml:"warning,omitempty"`
+	Escalation   escalationDoc                     `yaml:"escalation,omitempty"`
+	Roles        map[events.Role]events.Role       `yaml:"roles,omitempty"` // a role of the extended protocol → the one that has its place
+	Names        map[events.Role]map[string]string `yaml:"names,omitempty"` // what a role is called there
+	Off          map[string]string                 `yaml:"off,omitempty"`   // a rule of the extended protocol → why it is not in force
+	Rules        []yaml.Node                       `yaml:"rules,omitempty"`
 }
 
 type texts map[string]string
@@ -228,7 +229,7 @@ func plainYAML(err error) string {
 
 // load makes a document's rules ready. base is the protocol that it extends, nil if none.
 func load(file string, d *document, base *RuleSet) (*RuleSet, error) {
-	s := &RuleSet{Protocol: d.Protocol, Version: d.Version, Source: d.Source}
+	s := &RuleSet{Protocol: d.Protocol, Version: d.Version, Source: d.Source, RoleNames: d.Names}
 	fail := func(line int, problem string) error { return &RuleError{File: file, Line: line, Problem: problem} }
 	if d.Protocol == "" || d.Version == "" || d.Source == "" {
 		return nil, fail(1, "a protocol needs its name (protocol), its version and its source")
@@ -238,7 +239,7 @@ func load(file string, d *document, base *RuleSet) (*RuleSet, error) {
 	}
 	loader := ruleLoader{file: file, roles: map[events.Role]events.Role{}, source: d.Source, jurisdiction: d.Jurisdiction, guards: map[guardKey]*guard{}}
 	if base != nil {
-		loader.docs, loader.guards = slices.Clone(base.loader.docs), base.loader.guards
+		loader.docs, loader.guards = slices.Clone(base.loader.docs), maps.Clone(base.loader.guards)
 		loader.warningDoc, loader.escalationDoc = base.loader.warningDoc, base.loader.escalationDoc
 		loader.warning, loader.critical, loader.ordinary = base.loader.warning, base.loader.critical, base.loader.ordinary
 		for i := range loader.docs {
@@ -356,12 +357,37 @@ func (l *ruleLoader) read(n *yaml.Node) error {
 			if !l.docs[i].inherited {
 				return &RuleError{File: l.file, Line: n.Line, Rule: id, Problem: "the id is used twice"}
 			}
+			l.adapt(&l.docs[i])
+			r.doc.fillFrom(l.docs[i].doc, n)
 			l.docs[i] = r
 			return nil
 		}
 	}
 	l.docs = append(l.docs, r)
 	return nil
+}
+
+// fillFrom takes from the inherited rule each field that the overlay's rule, n, does not name: a jurisdiction that
+// changes a period writes nothing but the rule's id and its due. A field that is named replaces the inherited one
+// whole. The source is not inherited: it is that of who changed the rule.
+func (d *ruleDoc) fillFrom(inherited ruleDoc, n *yaml.Node) {
+	mine, theirs := reflect.ValueOf(d).Elem(), reflect.ValueOf(inherited)
+	for i := range mine.NumField() {
+		key, _, _ := strings.Cut(mine.Type().Field(i).Tag.Get("yaml"), ",")
+		if key != "source" && !names(n, key) {
+			mine.Field(i).Set(theirs.Field(i))
+		}
+	}
+}
+
+// names reports whether a mapping has the key.
+func names(n *yaml.Node, key string) bool {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
 }
 
 // adapt gives an inherited rule the overlay's roles and source.

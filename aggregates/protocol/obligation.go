@@ -1,3 +1,12 @@
+// Package protocol is the deadline evaluator: what must happen in a case, by when, and who answers for it.
+//
+// Rules are data (rules/*.yaml, or published as an event), with guards in CEL that are compiled and checked when they
+// are loaded. A Book holds the rules and the calendars of the six jurisdictions over time. A Tracker folds one case's
+// events and tells its Obligations as known so far; those hold no clock, and State and Escalation take the instant to
+// judge by. So "as known at T" is: a Tracker over Book.AsKnown(T), given the events recorded by T, asked at T.
+// Everything here is pure.
+//
+// The source is protocol.md; its sentences are the names of the tests.
 package protocol
 
 import (

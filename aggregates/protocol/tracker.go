@@ -103,7 +103,7 @@ func (t *Tracker) Evolve(e *events.Event) {
 	if t.land == nil {
 		t.jurisdiction = e.Jurisdiction
 		if t.land = t.book.lands[e.Jurisdiction]; t.land == nil {
-			return
+			return // no such jurisdiction: refused when it was recorded
 		}
 		t.cal = t.land.calendarOf(e.Jurisdiction, "")
 	}

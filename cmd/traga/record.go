@@ -274,7 +274,8 @@ func (a *app) importFile(ctx context.Context, recorder *record.Recorder, name st
 
 // newRecorder is the write path to a store.
 func newRecorder(store events.Store, book *protocol.Book, now func() time.Time, more ...record.Option) *record.Recorder {
-	return record.New(store, book, append(more, record.WithClock(now))...)
+	duties := func() record.Duties { return protocol.NewTracker(book) }
+	return record.New(store, book, append(more, record.WithClock(now), record.WithDuties(duties))...)
 }
 
 func asJSON(v any) string {

@@ -6,13 +6,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
-	"path"
-	"reflect"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -23,6 +24,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
+	verdicts "traga.internal/projections/safeguards"
 )
 
 // Log is what the API reads of the store.
@@ -32,157 +34,126 @@ type Log interface {
 	Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool, error)
 }
 
-// Config is what the API works with. All fields are required but Version.
+// Config is what the API works with. All fields are required, but for those that say what they are by default.
 type Config struct {
 	Store Log
 	// Book gives the rules and calendars as they are on record now.
 	Book     func(context.Context) (*protocol.Book, error)
 	Recorder *record.Recorder
 	Engine   *projections.Engine
+	// Verdicts answers which safeguards hold over all cases; a reader of the API's own when nil.
+	Verdicts *verdicts.Reader
 	Clock    func() time.Time
 	Log      *slog.Logger
-	Version  string
+	// Version is what the OpenAPI document says it is of.
+	Version string
 	// Closing is closed when the service begins to shut down: live streams end then.
 	Closing <-chan struct{}
+	// Patience is how long a read waits for its Traga-Min-Position; 10 seconds when 0.
+	Patience time.Duration
+	// Heartbeat is how often an idle live stream gives a sign of life, which keeps it open through proxies; 15
+	// seconds when 0.
+	Heartbeat time.Duration
 }
 
 type api struct {
-	store    Log
-	book     func(context.Context) (*protocol.Book, error)
-	recorder *record.Recorder
-	engine   *projections.Engine
-	clock    func() time.Time
-	log      *slog.Logger
-	version  string
-	closing  <-chan struct{}
+	store     Log
+	book      func(context.Context) (*protocol.Book, error)
+	recorder  *record.Recorder
+	engine    *projections.Engine
+	verdicts  *verdicts.Reader
+	clock     func() time.Time
+	log       *slog.Logger
+	closing   <-chan struct{}
+	patience  time.Duration
+	heartbeat time.Duration
 }
 
-// maxBody is the largest request that is read: an event has at most 1 MiB.
-const maxBody = 1 << 20
+// maxBody is how much of a request is read: the longest action record that is taken, and one byte to tell a longer
+// one by.
+const maxBody = record.MaxAction + 1
 
-// Register adds the API's routes to the mux: /v1/…, /openapi.json, /openapi.yaml and /docs.
+// Register adds the API's routes to the mux: /v1/…, /openapi.json, /openapi.yaml and /docs. What is asked of /v1
+// beyond them is answered with a problem, and so is a wrong method. The mux must have no catch-all of one method
+// (GET /), which would contradict that; GET /{$} or / is fine.
 func Register(mux *http.ServeMux, c Config) {
-	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, clock: c.Clock, log: c.Log,
-		version: c.Version, closing: c.Closing}
-	h := humago.New(mux, a.describe())
+	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, clock: c.Clock, log: c.Log, closing: c.Closing,
+		patience: cmp.Or(c.Patience, 10*time.Second), heartbeat: cmp.Or(c.Heartbeat, 15*time.Second)}
+	if a.verdicts = c.Verdicts; a.verdicts == nil {
+		a.verdicts = verdicts.New(c.Engine)
+	}
+	h := humago.New(mux, frameOf(c.Version))
+	h.UseMiddleware(a.framed)
 	a.recordRoutes(h)
 	a.caseRoutes(h)
 	a.listRoutes(h)
 	a.eventRoutes(h)
+	a.regionalRoutes(h)
 	mux.HandleFunc("GET /v1/stream", a.stream)
-	mux.HandleFunc("GET /docs", docs(h.OpenAPI()))
-	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, problem("not-found", "There is no such address; /docs lists them."))
-	})
-	a.describeStream(h.OpenAPI())
-}
-
-// describe is the frame of the OpenAPI document.
-func (a *api) describe() huma.Config {
-	c := huma.DefaultConfig("traga", a.version)
-	c.Info.Description = "Audit and case history of violent extremist prisoners: every action is an immutable event; status, alerts and the " +
-		"timeline of who shared what with whom are read from them. Every read takes `at`: what was known then.\n\n" + kosovoNote
-	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/openapi", "", ""
-	c.RejectUnknownQueryParameters = true
-	c.CreateHooks = nil // no $schema links in answers
-	c.Transformers = []huma.Transformer{sameProblems}
-	// Times in answers are UTC, texts are not escaped for HTML.
-	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
-	c.DefaultFormat = "application/json"
-	return c
-}
-
-// schemaName names a type in the OpenAPI document after its package too: a Share is another thing in each.
-func schemaName(t reflect.Type, hint string) string {
-	name := huma.DefaultSchemaNamer(t, hint)
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
-		t = t.Elem()
+	o := h.OpenAPI()
+	describeStream(o)
+	describeService(o)
+	others := elsewhere(o)
+	mux.Handle("/v1/", others)
+	for path := range o.Paths {
+		if !strings.HasPrefix(path, "/v1/") {
+			mux.Handle(path, others)
+		}
 	}
-	place := path.Base(t.PkgPath())
-	if t.Name() == "" || place == "api" || place == "." {
-		return name
-	}
-	return strings.ToUpper(place[:1]) + place[1:] + name
-}
-
-const kosovoNote = "`XK` is Kosovo*. * This designation is without prejudice to positions on status, and is in line with UNSCR 1244 and the " +
-	"ICJ Opinion on the Kosovo Declaration of Independence."
-
-// sameProblems gives the errors that the HTTP layer finds by itself (an unknown query parameter, say) the form
-// of all others.
-func sameProblems(_ huma.Context, _ string, v any) (any, error) {
-	e, ok := v.(*huma.ErrorModel)
-	if !ok {
-		return v, nil
-	}
-	kind := "invalid"
-	switch e.Status {
-	case http.StatusRequestEntityTooLarge:
-		kind = "too-large"
-	case http.StatusInternalServerError:
-		kind = "internal"
-	case http.StatusServiceUnavailable, http.StatusRequestTimeout:
-		kind = "unavailable"
-	}
-	p := problem(kind, e.Detail)
-	p.Status = e.Status
-	for _, d := range e.Errors {
-		p.Field = strings.TrimPrefix(d.Location, "query.")
-		p.Detail = d.Message
-	}
-	return p, nil
+	tidy(o)
+	mux.HandleFunc("GET /docs", docs(o))
+	mux.HandleFunc("GET /openapi.json", document("application/openapi+json", sync.OnceValues(o.MarshalJSON)))
+	mux.HandleFunc("GET /openapi.yaml", document("application/openapi+yaml", sync.OnceValues(o.YAML)))
 }
 
 // operation registers one operation of the API. Every error becomes a Problem.
 func operation[I, O any](a *api, h huma.API, o huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	o.MaxBodyBytes = maxBody
-	for _, status := range append([]int{http.StatusBadRequest, http.StatusServiceUnavailable}, o.Errors...) {
-		if o.Responses == nil {
-			o.Responses = map[string]*huma.Response{}
-		}
-		o.Responses[statusText(status)] = &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{
-			"application/problem+json": {Schema: h.OpenAPI().Components.Schemas.Schema(problemType, true, "Problem")}}}
+	if o.Responses == nil {
+		o.Responses = map[string]*huma.Response{}
+	}
+	for _, status := range append([]int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable}, o.Errors...) {
+		o.Responses[strconv.Itoa(status)] = problemResponse(h.OpenAPI(), status)
 	}
 	o.Errors = nil
 	huma.Register(h, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
-			return nil, a.problemOf(ctx, err)
+			return nil, a.problemOf(ctx, o.OperationID, err)
 		}
 		return out, nil
 	})
 }
 
-// asOf reads the at parameter.
-func asOf(at string) (events.AsOf, error) {
-	v, err := events.ParseAsOf(at)
+// asOf reads a point of view from the parameter of that name.
+func asOf(parameter, text string) (events.AsOf, error) {
+	at, err := events.ParseAsOf(text)
 	if err != nil {
-		p := problem("invalid", err.Error())
-		p.Field = "at"
-		return v, p
+		return at, &events.FieldError{Field: parameter, Expected: "an instant with its time zone, such as 2026-03-02T10:15:00+01:00, or a position such as 1042"}
 	}
-	return v, nil
+	return at, nil
 }
 
-// upTo waits until the projections have reached the position that a writer wants to read its own write at.
-func (a *api) upTo(ctx context.Context, minPosition string) error {
-	if minPosition == "" {
+// Seen is what every read takes that may have to wait for a write. It is exported, as CaseRead, ListRead and Paged
+// are, because the framework finds parameters in exported structs only.
+type Seen struct {
+	MinPosition string `header:"Traga-Min-Position" doc:"wait until this position can be read: the Traga-Position that a write was answered with"`
+}
+
+// upTo waits until the read models have reached the position that a writer wants to read its own write at.
+func (a *api) upTo(ctx context.Context, s Seen) error {
+	if s.MinPosition == "" {
 		return nil
 	}
-	p, err := events.ParsePosition(minPosition)
+	position, err := events.ParsePosition(s.MinPosition)
 	if err != nil {
-		q := problem("invalid", "Traga-Min-Position: "+err.Error())
-		q.Field = "Traga-Min-Position"
-		return q
+		return &events.FieldError{Field: "Traga-Min-Position", Expected: "the Traga-Position that a write was answered with"}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, a.patience)
 	defer cancel()
-	if err := a.engine.WaitFor(ctx, p); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return problem("unavailable", "The read models have not reached that position yet.")
-		}
-		return err
+	err = a.engine.WaitFor(ctx, position)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return problem("unavailable", "The read models have not reached that position yet.")
 	}
-	return nil
+	return err
 }

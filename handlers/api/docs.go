@@ -57,18 +57,3 @@ instant or a position, to see what was known then.</p>
 </section>{{end}}
 </main></body></html>
 `))
-
-// describeStream adds the live stream, which is no operation of the framework, to the OpenAPI document.
-func (a *api) describeStream(o *huma.OpenAPI) {
-	o.Paths["/v1/stream"] = &huma.PathItem{Get: &huma.Operation{
-		OperationID: "stream", Summary: "The live stream", Tags: []string{"Events"},
-		Description: "Server-sent events: one `recorded` event for each event of the cases, its id the position. A client that reconnects with " +
-			"Last-Event-ID misses nothing and sees nothing twice. Without it the stream begins now.",
-		Parameters: []*huma.Param{
-			{Name: "Last-Event-ID", In: "header", Description: "continue after this position", Schema: &huma.Schema{Type: "string"}},
-			{Name: "after", In: "query", Description: "the same, for clients that can't set headers", Schema: &huma.Schema{Type: "string"}},
-			{Name: "case", In: "query", Description: "only this case", Schema: &huma.Schema{Type: "string"}},
-		},
-		Responses: map[string]*huma.Response{"200": {Description: "a stream without end", Content: map[string]*huma.MediaType{"text/event-stream": {}}}},
-	}}
-}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"reflect"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -125,7 +128,7 @@ type schemaOutput struct {
 
 type feedInput struct {
 	After string `query:"after" doc:"the cursor of the page before; the beginning when left out"`
-	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"how many at most"`
 }
 
 // CloudEvent is an event in the form of CloudEvents 1.0. Its data is a Notice: what happened, not what it says.
@@ -166,7 +169,10 @@ func (a *api) eventRoutes(h huma.API) {
 		})
 	operation(a, h, get("event-types", "/v1/event-types", "The catalogue of events", ""),
 		func(context.Context, *struct{}) (*typesOutput, error) { return &typesOutput{Body: EventTypes()}, nil })
-	operation(a, h, get("event-schema", "/v1/event-types/{t}/schema", "The JSON Schema of an event's data", "", 404),
+	schema := get("event-schema", "/v1/event-types/{t}/schema", "The JSON Schema of an event's data", "", 404)
+	schema.Responses = map[string]*huma.Response{"200": {Description: "a JSON Schema, draft 2020-12", Content: map[string]*huma.MediaType{
+		"application/schema+json": {Schema: &huma.Schema{Type: huma.TypeObject}}}}}
+	operation(a, h, schema,
 		func(_ context.Context, in *schemaInput) (*schemaOutput, error) {
 			k, ok := events.KindOf(in.Type)
 			if !ok {
@@ -175,7 +181,8 @@ func (a *api) eventRoutes(h huma.API) {
 			return &schemaOutput{ContentType: "application/schema+json", Body: k.JSONSchema()}, nil
 		})
 	feed := get("feed", "/v1/feed", "What was recorded, in order, as CloudEvents", "For programs that follow the log without a broker. Follow Link: rel=next; an empty page means that nothing new is there yet.")
-	feed.Responses = map[string]*huma.Response{"200": {Description: "a batch of CloudEvents", Content: map[string]*huma.MediaType{"application/cloudevents-batch+json": {}}}}
+	feed.Responses = map[string]*huma.Response{"200": {Description: "a batch of CloudEvents", Content: map[string]*huma.MediaType{
+		"application/cloudevents-batch+json": {Schema: h.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[[]CloudEvent](), true, "Feed")}}}}
 	operation(a, h, feed, a.feed)
 }
 
@@ -191,6 +198,9 @@ func (a *api) causes(ctx context.Context, text string) ([]Record, error) {
 	return chain, err
 }
 
+// ofCases are the events of the cases: not those of the access log, the directory and the protocol.
+func ofCases() events.Filter { return events.Filter{StreamPrefixes: []string{"case-"}} }
+
 func (a *api) feed(ctx context.Context, in *feedInput) (*feedOutput, error) {
 	after := events.Start
 	if in.After != "" {
@@ -200,7 +210,10 @@ func (a *api) feed(ctx context.Context, in *feedInput) (*feedOutput, error) {
 		}
 		after = p
 	}
-	page, err := a.store.ReadAll(ctx, after, in.Limit, events.Filter{StreamPrefixes: []string{"case-"}})
+	page, err := a.store.ReadAll(ctx, after, in.Limit, ofCases())
+	for err == nil && page.More && len(page.Events) == 0 { // an empty page says that the end was reached
+		page, err = a.store.ReadAll(ctx, page.Scanned, in.Limit, ofCases())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -217,6 +230,6 @@ func (a *api) feed(ctx context.Context, in *feedInput) (*feedOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := "</v1/feed?after=" + page.Scanned.String() + ">; rel=next"
-	return &feedOutput{ContentType: "application/cloudevents-batch+json", Link: []string{next}, Body: body}, nil
+	next := url.Values{"after": {page.Scanned.String()}, "limit": {strconv.Itoa(in.Limit)}}
+	return &feedOutput{ContentType: "application/cloudevents-batch+json", Link: []string{linkTo("/v1/feed", next)}, Body: body}, nil
 }

@@ -5,17 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 
 	"traga.internal/aggregates/casefile"
 	"traga.internal/events"
 	"traga.internal/handlers/record"
+	"traga.internal/projections"
 	"traga.internal/projections/timeline"
 )
 
 // Problem is an error as RFC 9457 has it. Type is stable: programs may compare it.
 type Problem struct {
-	Type   string `json:"type" example:"urn:traga:problem:invalid" doc:"a stable name of the kind of problem"`
+	Type   string `json:"type" example:"urn:traga:problem:invalid" doc:"a stable name of the kind of problem: urn:traga:problem: and invalid, not-allowed, unlawful, not-found, method-not-allowed, conflict, stale, precondition-required, too-large, too-slow, unavailable, full or internal"`
 	Title  string `json:"title" doc:"the kind of problem in words"`
 	Status int    `json:"status" doc:"the HTTP status"`
 	Detail string `json:"detail,omitempty" doc:"what was wrong here and what was expected"`
@@ -46,6 +46,8 @@ func problem(kind, detail string) *Problem {
 		p.Status, p.Title = http.StatusForbidden, "This would break a safeguard"
 	case "not-found":
 		p.Status, p.Title = http.StatusNotFound, "There is no such thing"
+	case "too-slow":
+		p.Status, p.Title = http.StatusRequestTimeout, "The request did not come in time"
 	case "method-not-allowed":
 		p.Status, p.Title = http.StatusMethodNotAllowed, "This address does not take that method"
 	case "conflict":
@@ -68,7 +70,7 @@ func problem(kind, detail string) *Problem {
 
 // problemOf says what an error means to a caller. What is not known to be fit for a caller stays inside: it is
 // logged, and the answer is an internal problem without detail.
-func (a *api) problemOf(ctx context.Context, err error) *Problem {
+func (a *api) problemOf(ctx context.Context, operation string, err error) *Problem {
 	var (
 		known   *Problem
 		field   *events.FieldError
@@ -97,24 +99,27 @@ func (a *api) problemOf(ctx context.Context, err error) *Problem {
 		return problem("conflict", "Someone else was writing to this case. Read it again and decide anew.")
 	case errors.Is(err, events.ErrFull):
 		return problem("full", "")
-	case errors.Is(err, events.ErrUnavailable), errors.Is(err, events.ErrClosed), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, projections.ErrNotBuilt):
+		return problem("unavailable", "The read models are still being built from the log.")
+	case errors.Is(err, projections.ErrFailed):
+		return problem("unavailable", "A read model has stopped; GET /v1/projections says which.")
+	case errors.Is(err, events.ErrUnavailable), errors.Is(err, events.ErrClosed), errors.Is(err, projections.ErrClosed),
+		errors.Is(err, context.DeadlineExceeded):
 		return problem("unavailable", "")
 	case errors.Is(err, context.Canceled):
 		return problem("unavailable", "The request was cancelled.")
 	}
-	a.log.ErrorContext(ctx, "a request failed", "error", err)
+	a.log.ErrorContext(ctx, "a request failed", "operation", operation, "error", err)
 	return problem("internal", "")
 }
 
 func refused(r *casefile.Refusal) *Problem {
 	kind := "unlawful"
-	for _, b := range r.Because {
-		if !strings.HasPrefix(b, "HR") {
-			kind = b
-		}
-	}
-	if errors.Is(r, casefile.ErrNoSuchCase) {
+	switch {
+	case errors.Is(r, casefile.ErrNoSuchCase):
 		kind = "not-found"
+	case len(r.Findings) == 0:
+		kind = r.Because[0] // a structural reason stands alone
 	}
 	p := problem(kind, r.Message)
 	p.Field, p.Because, p.Findings = r.Field, r.Because, r.Findings
@@ -125,5 +130,7 @@ func refused(r *casefile.Refusal) *Problem {
 func writeProblem(w http.ResponseWriter, p *Problem) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the caller has gone; there is no one left to tell
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	_ = out.Encode(p) // the caller has gone; there is no one left to tell
 }

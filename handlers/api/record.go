@@ -1,11 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,10 +16,6 @@ import (
 	"traga.internal/events"
 	"traga.internal/handlers/record"
 )
-
-var problemType = reflect.TypeFor[Problem]()
-
-func statusText(status int) string { return strconv.Itoa(status) }
 
 type writeInput struct {
 	Case           string `path:"n" doc:"the case number" example:"MK-2026-0001"`
@@ -62,6 +58,10 @@ func (a *api) recordRoutes(h huma.API) {
 		Tags: []string{"Record"}, RequestBody: body, SkipValidateBody: true, DefaultStatus: http.StatusCreated,
 		Errors: []int{403, 404, 409, 412, 413, 428, 507},
 	}, a.record)
+	answers := h.OpenAPI().Paths["/v1/cases/{n}/events"].Post.Responses
+	again := *answers["201"]
+	again.Description = "It had been recorded before, under the same id or Idempotency-Key; the receipt is that of then"
+	answers["200"] = &again
 	operation(a, h, huma.Operation{
 		OperationID: "check", Method: http.MethodPost, Path: "/v1/cases/{n}/events:check", Summary: "Would this be lawful?",
 		Description: "Answers as recording it now would, and records nothing.",
@@ -126,17 +126,10 @@ func parseFor(number string, body []byte) (*record.Action, error) {
 	if _, err := events.ParseCase(number); err != nil {
 		return nil, err
 	}
-	var named map[string]json.RawMessage
-	if json.Unmarshal(body, &named) == nil && named != nil && named["case"] == nil {
-		name, err := json.Marshal(number)
-		if err != nil {
-			return nil, err
-		}
-		if rest := strings.TrimSpace(string(body))[1:]; strings.TrimSpace(rest) == "}" {
-			body = []byte(`{"case":` + string(name) + `}`)
-		} else {
-			body = []byte(`{"case":` + string(name) + `,` + rest)
-		}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) == nil && len(fields) > 0 && fields["case"] == nil {
+		// Only put in front, so that the strict reader still sees every byte that was sent.
+		body = slices.Concat([]byte(`{"case":"`+number+`",`), bytes.TrimLeft(body, " \t\r\n")[1:])
 	}
 	action, err := record.Parse(body)
 	if err != nil {
@@ -160,14 +153,12 @@ func conditionOf(ifMatch string) (record.Condition, error) {
 	text, closed := strings.CutSuffix(text, `"`)
 	revision, err := strconv.ParseUint(text, 10, 63)
 	if !ok || !closed || err != nil {
-		p := problem("invalid", `If-Match: expected the ETag of the case, such as "12", or *`)
-		p.Field = "If-Match"
-		return record.Condition{}, p
+		return record.Condition{}, &events.FieldError{Field: "If-Match", Expected: `the ETag of the case, such as "12", or *`}
 	}
 	return record.AtRevision(revision), nil
 }
 
-func etag(revision uint64) string { return fmt.Sprintf("%q", strconv.FormatUint(revision, 10)) }
+func etag(revision uint64) string { return `"` + strconv.FormatUint(revision, 10) + `"` }
 
 // actionSchema describes the action record; the schema of data depends on the type and has an address of its own.
 func actionSchema() *huma.Schema {

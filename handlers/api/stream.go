@@ -14,8 +14,8 @@ import (
 const (
 	// streamPage is how many events one look at the log may bring.
 	streamPage = 256
-	// heartbeat keeps an idle stream open through proxies.
-	heartbeat = 15 * time.Second
+	// slowest is how long a reader may take nothing. It is less than the grace of a shutdown, which waits for it.
+	slowest = 8 * time.Second
 )
 
 // Notice is one event as the live stream shows it: that something happened, not what it says. Who wants the
@@ -38,46 +38,59 @@ func NoticeOf(e *events.Event) Notice {
 		OccurredAt: e.OccurredAt.UTC(), RecordedAt: e.RecordedAt.UTC(), Institution: e.Actor.Institution, Role: e.Actor.Role}
 }
 
-// streamStart is where a stream begins: after the Last-Event-ID, else after ?after=, else at the end of the log.
-func (a *api) streamStart(r *http.Request) (events.Position, error) {
-	last := r.Header.Get("Last-Event-ID")
+// streamInput is what a request for the live stream asks: where to begin, after its Last-Event-ID, else after
+// ?after=, else at the end of the log; and the only case that it is about, if it names one.
+func (a *api) streamInput(r *http.Request) (after events.Position, only string, err error) {
+	query := r.URL.Query()
+	for name := range query {
+		if name != "after" && name != "case" {
+			return after, "", &events.FieldError{Field: name, Expected: "after or case", Got: "an unknown query parameter"}
+		}
+	}
+	if only = query.Get("case"); only != "" {
+		if _, err := events.ParseCase(only); err != nil {
+			return after, "", err
+		}
+	}
+	field, last := "Last-Event-ID", r.Header.Get("Last-Event-ID")
 	if last == "" {
-		last = r.URL.Query().Get("after")
+		field, last = "after", query.Get("after")
 	}
 	if last == "" {
-		return a.store.Head(r.Context())
+		after, err = a.store.Head(r.Context())
+		return after, only, err
 	}
-	p, err := events.ParsePosition(last)
-	if err != nil {
-		return p, problem("invalid", "Last-Event-ID: "+err.Error())
+	if after, err = events.ParsePosition(last); err != nil {
+		err = &events.FieldError{Field: field, Expected: "the id of an event of this stream"}
 	}
-	return p, nil
+	return after, only, err
 }
 
 // stream sends every event of the cases as it is recorded, as server-sent events. The id of each is its
-// position: a client that reconnects with Last-Event-ID misses nothing and sees nothing twice.
+// position: a client that reconnects with Last-Event-ID misses nothing and sees nothing twice. Each stream reads
+// the log at its own pace, and one whose reader takes nothing is cut off: the reader can resume.
 func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
-	after, err := a.streamStart(r)
+	after, only, err := a.streamInput(r)
 	if err != nil {
-		writeProblem(w, a.problemOf(ctx, err))
+		writeProblem(w, a.problemOf(ctx, "stream", err))
 		return
 	}
-	only := r.URL.Query().Get("case")
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
-	out := http.NewResponseController(w)
-	_ = out.SetWriteDeadline(time.Time{}) // a stream has no end of its own
-	fmt.Fprintf(w, "retry: 2000\nid: %s\n\n", after)
-	if out.Flush() != nil {
+	if r.Method == http.MethodHead {
 		return
 	}
-	tick := time.NewTicker(heartbeat)
+	out := sender{w: w, connection: http.NewResponseController(w)}
+	if out.send("retry: 2000\nid: %s\n\n", after) != nil {
+		return
+	}
+	tick := time.NewTicker(a.heartbeat)
 	defer tick.Stop()
 	for {
 		changed := a.store.Changed(after)
-		page, err := a.store.ReadAll(ctx, after, streamPage, events.Filter{StreamPrefixes: []string{"case-"}})
+		page, err := a.store.ReadAll(ctx, after, streamPage, ofCases())
 		if err != nil {
 			return // the client reconnects with its last id
 		}
@@ -90,17 +103,22 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 			if only != "" && e.Case != only {
 				continue
 			}
-			data, _ := json.Marshal(NoticeOf(e)) // strings and times only
-			if _, err := fmt.Fprintf(w, "id: %s\nevent: recorded\ndata: %s\n\n", e.Position, data); err != nil {
+			data, err := json.Marshal(NoticeOf(e))
+			if err != nil || out.write("id: %s\nevent: recorded\ndata: %s\n\n", e.Position, data) != nil {
 				return
 			}
 		}
 		after = page.Scanned
-		if len(page.Events) > 0 && out.Flush() != nil {
+		if len(page.Events) > 0 && out.flush() != nil {
 			return
 		}
 		if page.More {
-			continue
+			select {
+			case <-a.closing:
+				return
+			default:
+				continue
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -109,9 +127,32 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-changed:
 		case <-tick.C:
-			if _, err := fmt.Fprint(w, ": still here\n\n"); err != nil || out.Flush() != nil {
+			if out.send(": still here\n\n") != nil {
 				return
 			}
 		}
 	}
+}
+
+// sender writes to a live stream.
+type sender struct {
+	w          http.ResponseWriter
+	connection *http.ResponseController
+}
+
+// write gives the reader its time to take what is written. The answer as a whole has no end, so that the server's
+// own limit does not fit.
+func (s *sender) write(format string, values ...any) error {
+	_ = s.connection.SetWriteDeadline(time.Now().Add(slowest)) // where it can't be set there is none
+	_, err := fmt.Fprintf(s.w, format, values...)
+	return err
+}
+
+func (s *sender) flush() error { return s.connection.Flush() }
+
+func (s *sender) send(format string, values ...any) error {
+	if err := s.write(format, values...); err != nil {
+		return err
+	}
+	return s.flush()
 }

@@ -2,11 +2,14 @@ package caseload
 
 import (
 	"cmp"
+	"encoding/binary"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 
 	"traga.internal/events"
 )
@@ -116,13 +119,23 @@ func (s *story) day(t time.Time) events.Date { return events.DateIn(t, s.cal.Zon
 // act adds a step: the officer does something at that time. The event may still be completed by the caller.
 func (s *story) act(at time.Time, d desk, data any) *events.Event {
 	e := &events.Event{
-		ID: events.DeriveID("caseload", s.key, s.number, strconv.Itoa(s.made)), Type: reflect.TypeOf(data).Elem().Name(),
+		ID: timeOrdered(at, events.DeriveID("caseload", s.key, s.number, strconv.Itoa(s.made))), Type: reflect.TypeOf(data).Elem().Name(),
 		Case: s.number, Jurisdiction: s.code, OccurredAt: at, Actor: d.actor(), Data: data,
 	}
 	e.CorrelationID = e.ID
 	s.made++
 	s.steps = append(s.steps, Step{RecordedAt: at, Event: e})
 	return e
+}
+
+// timeOrdered is an id of the form that traga gives to an action without one, UUIDv7, but the same each time: its
+// time is that of the act, the rest is drawn from another id.
+func timeOrdered(at time.Time, id uuid.UUID) uuid.UUID {
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
+	copy(id[:6], ms[2:])
+	id[6] = 0x70 | id[6]&0x0f
+	return id
 }
 
 // share adds a step that discloses something.

@@ -55,6 +55,7 @@ type Observer interface {
 // Recorder records actions. It is safe for concurrent use.
 type Recorder struct {
 	store    events.Store
+	book     *protocol.Book
 	judge    func() Judge
 	duties   func() Duties
 	clock    func() time.Time
@@ -85,7 +86,7 @@ func WithJudge(judge func() Judge) Option { return func(r *Recorder) { r.judge =
 // New makes the write path to a store. The book says which calendar each case keeps.
 func New(store events.Store, book *protocol.Book, options ...Option) *Recorder {
 	judge := func() Judge { return safeguards.NewJudge(book) }
-	r := &Recorder{store: store, judge: judge, clock: time.Now, observer: deaf{}, folds: newFolds(1000)}
+	r := &Recorder{store: store, book: book, judge: judge, clock: time.Now, observer: deaf{}, folds: newFolds(1000)}
 	for _, o := range options {
 		o(r)
 	}
@@ -252,6 +253,9 @@ func (r *Recorder) decide(f *fold, a *Action, k *events.Kind, id uuid.UUID, now 
 	}
 	if k.Family != events.CaseFamily {
 		decided, err := casefile.DecideElsewhere(&f.state, e, now)
+		if err == nil {
+			err = r.fitsBook(e)
+		}
 		return decided, nil, err
 	}
 	decided, err := casefile.Decide(&f.state, e, now)
@@ -348,6 +352,15 @@ func encode(e *events.Event) (events.Proposed, error) {
 		err = casefile.Malformed(&events.FieldError{Expected: fmt.Sprintf("an action of at most %d bytes with its envelope", events.MaxAppend), Got: "a larger one"})
 	}
 	return p, err
+}
+
+// fitsBook refuses a protocol version that can't be read, or whose digest is another's: whoever folds a case later
+// must be able to use it.
+func (r *Recorder) fitsBook(e *events.Event) error {
+	if _, err := r.book.With(e); err != nil {
+		return &casefile.Refusal{Because: []string{casefile.Invalid}, Field: "data.rules", Message: err.Error(), Err: err}
+	}
+	return nil
 }
 
 // expected is the stream as the fold knows it.

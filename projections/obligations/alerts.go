@@ -88,8 +88,7 @@ func Alerts(ctx context.Context, e *projections.Engine, q Query) (list []Alert, 
 		return nil, "", err
 	}
 	where, args := q.where(at, from)
-	sql := `SELECT number, obligation, rule, severity, duty, holder, toward, due, due_at, overdue_from, level1, level2, level3,
-		acknowledged_by, jurisdiction, subdivision FROM (` + standing(q.AsOf, at, columnsRead) + `)` + where + order
+	sql := `SELECT ` + columnsRead + ` FROM (` + standing(q.AsOf, at, columnsRead) + `)` + where + order
 	if q.Limit > 0 {
 		sql += fmt.Sprintf(" LIMIT %d", q.Limit+1)
 	}
@@ -251,10 +250,10 @@ type calendars struct {
 	asOf events.AsOf
 	at   time.Time
 
-	last    key
-	known   *calendar.Calendar
-	decrees map[events.Jurisdiction][]calendar.Decree
-	byKey   map[key]*calendar.Calendar
+	book  *protocol.Book
+	last  key
+	known *calendar.Calendar
+	byKey map[key]*calendar.Calendar
 }
 
 type key struct {
@@ -278,34 +277,16 @@ func (c *calendars) of(k key) (*calendar.Calendar, error) {
 	if cal, ok := c.byKey[k]; ok {
 		return cal, nil
 	}
-	cal, err := calendar.For(string(k.j), k.subdivision)
-	if err != nil {
-		return nil, err
-	}
-	decrees, ok := c.decrees[k.j]
-	if !ok {
-		for r, err := range c.e.Store().ReadStream(c.ctx, events.ProtocolStream(k.j), 0) {
-			if err != nil {
-				return nil, fmt.Errorf("read the decrees of %s: %w", k.j, err)
-			}
-			if !c.asOf.Includes(r.RecordedAt, r.Position) {
-				break
-			}
-			event, err := events.Decode(&r)
-			if err != nil {
-				return nil, err
-			}
-			if d, ok := event.Data.(*events.NonWorkingDayDecreed); ok {
-				decrees = append(decrees, calendar.Decree{Date: d.Date, Names: d.Name, Act: d.Act})
-			}
+	if c.book == nil {
+		book, err := c.e.DecreesAt(c.ctx, c.asOf)
+		if err != nil {
+			return nil, err
 		}
-		if c.decrees == nil {
-			c.decrees, c.byKey = make(map[events.Jurisdiction][]calendar.Decree), make(map[key]*calendar.Calendar)
-		}
-		c.decrees[k.j] = decrees
+		c.book, c.byKey = book, make(map[key]*calendar.Calendar)
 	}
-	if len(decrees) > 0 {
-		cal = cal.WithDecrees(decrees...)
+	cal := c.book.Calendar(k.j, k.subdivision)
+	if cal == nil {
+		return nil, fmt.Errorf("there is no calendar of %s %s", k.j, k.subdivision)
 	}
 	c.byKey[k] = cal
 	return cal, nil

@@ -95,7 +95,7 @@ func manyObligations(e *events.Event) []protocol.Obligation {
 	var list []protocol.Obligation
 	make := func(revision uint64, n int, outcome protocol.State) {
 		due := e.RecordedAt.Add(time.Duration(20+r.IntN(200)) * 24 * time.Hour)
-		if outcome == protocol.Pending && r.IntN(12) == 0 {
+		if outcome == protocol.Pending && r.IntN(40) == 0 {
 			due = e.RecordedAt.Add(time.Duration(r.IntN(30)) * 24 * time.Hour)
 		}
 		o := protocol.Obligation{ID: fmt.Sprintf("rule-%d/%d", n, revision%7), Rule: fmt.Sprintf("rule-%d", n), Severity: protocol.High,
@@ -108,7 +108,7 @@ func manyObligations(e *events.Event) []protocol.Obligation {
 	}
 	for n := range 6 {
 		make(e.Revision, n, protocol.Pending)
-		if e.Revision > 0 && n != int(e.Revision)%6 {
+		if e.Revision > 0 && r.IntN(24) > 0 {
 			make(e.Revision-1, n, protocol.Met)
 		}
 	}

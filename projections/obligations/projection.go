@@ -6,7 +6,7 @@
 //
 // current holds each obligation as it is known now; past holds every earlier version with the half-open time
 // [known_at, until_at) in which it was known. A version is written only when the protocol's tracker says that an
-// event changed the obligation; a trigger moves the one before it to past. Neither table holds a state that
+// event changed the obligation; the one before it then moves to past. Neither table holds a state that
 // depends on the clock: warn_from, overdue_from and the escalation instants are compared with the asked instant.
 //
 // # How the past is asked
@@ -86,22 +86,23 @@ func Projection() projections.Projection {
 		WHEN recorded_level = 1 THEN nullif(level2, 0)
 		WHEN recorded_level = 2 THEN nullif(level3, 0) END) VIRTUAL,
 	PRIMARY KEY (case_id, obligation)`,
-				Options:  "STRICT, WITHOUT ROWID",
-				Triggers: []string{archive},
+				Options: "STRICT, WITHOUT ROWID",
 				Indexes: []projections.Index{
-					{Name: "alert", On: "(warn_from) WHERE outcome = 'pending'"},
+					// It holds all that a list of alerts shows, so that the list needs no look at the rows.
+					{Name: "alert", On: `(warn_from, overdue_from, severity, number, obligation, rule, duty, holder, toward, due, due_at,
+						level1, level2, level3, acknowledged_by, jurisdiction, subdivision, known_at) WHERE outcome = 'pending'`},
 					{Name: "watch", On: "(watch_from, number) WHERE watch_from IS NOT NULL"},
 					{Name: "counts", On: "(jurisdiction, rule, outcome, warn_from, overdue_from)"},
 				},
 			},
 			{
 				Name: "past",
-				Columns: columnTypes + `,
-	until_at        INTEGER NOT NULL,
-	until_commit    INTEGER NOT NULL,
-	until_behind    INTEGER NOT NULL,
-	alert_from      INTEGER NOT NULL,
-	node            INTEGER -- NULL for a version that never was an alert`,
+				// Without constraints: these rows are copies, and a statement that may fail half way costs SQLite a
+				// journal of its own.
+				Columns: columns + `, until_at, until_commit, until_behind,
+	alert_from, -- the later of known_at and warn_from
+	node        -- NULL for a version that never was an alert`,
+				Options: " ",
 				Indexes: []projections.Index{
 					{Name: "left", On: "(node, until_at) WHERE node IS NOT NULL"},
 					{Name: "right", On: "(node, alert_from) WHERE node IS NOT NULL"},
@@ -109,30 +110,19 @@ func Projection() projections.Projection {
 				},
 			},
 		},
-		Collect: func() projections.Collector { return new(collector) },
+		Collect: func() projections.Collector { return newCollector() },
 	}
 }
 
 // hour is the grain of the nodes.
 const hour = int64(time.Hour / time.Microsecond)
 
-// archive moves the version that is about to be replaced to past. Its node is forkNode in SQL: with x the bits in
-// which the hour before the first and the last hour differ, spread to the right, the last hour without the bits
-// below the highest of them.
-var archive = `CREATE TRIGGER {current}_archive BEFORE UPDATE OF known_commit ON {current} BEGIN
-	INSERT INTO {past} (` + columns + `, until_at, until_commit, until_behind, alert_from, node)
-	SELECT ` + prefixed("OLD.") + `, NEW.known_at, NEW.known_commit, NEW.known_behind, max(OLD.known_at, OLD.warn_from),
-		CASE WHEN OLD.outcome = 'pending' AND OLD.warn_from <= NEW.known_at THEN ` + forkSQL(
-	fmt.Sprintf("max(OLD.known_at, OLD.warn_from) / %d", hour), fmt.Sprintf("NEW.known_at / %d", hour)) + ` END;
-END`
-
-func prefixed(prefix string) string {
-	names := strings.Split(columns, ",")
-	for i := range names {
-		names[i] = prefix + strings.TrimSpace(names[i])
-	}
-	return strings.Join(names, ", ")
-}
+// archive copies the version that is about to be replaced to past. The node is forkNode in SQL: with x the bits in which the hour before the first and the last hour differ, spread to the
+// right, the last hour without the bits below the highest of them.
+var archive = `INSERT INTO {past} (` + columns + `, until_at, until_commit, until_behind, alert_from, node)
+	SELECT ` + columns + `, ?1, ?2, ?3, max(known_at, warn_from), CASE WHEN outcome = 'pending' AND warn_from <= ?1 THEN ` +
+	forkSQL(fmt.Sprintf("max(known_at, warn_from) / %d", hour), fmt.Sprintf("?1 / %d", hour)) + ` END
+	FROM {current} WHERE case_id = ?4 AND obligation = ?5`
 
 func forkSQL(first, last string) string {
 	sql := fmt.Sprintf("SELECT (%s) AS u, (((%s) - 1) | (%s)) - (((%s) - 1) & (%s)) AS x", last, first, last, first, last)
@@ -165,7 +155,7 @@ func path(h int64) (left, right []int64) {
 	return left, right
 }
 
-// change is what a step does to the rows, in order.
+// change is what a step does to an obligation.
 type change struct {
 	kind       byte // 'v' a version, 'g' gone, 'o' overdue on record, 'e' escalation on record
 	obligation protocol.Obligation
@@ -178,7 +168,39 @@ type change struct {
 	at         *events.Event
 }
 
-type collector struct{ changes []change }
+// collector keeps the changes of a page by obligation, in order: of the versions that a page begins and ends,
+// only past hears.
+type collector struct {
+	changes map[subject][]change
+	order   []subject
+}
+
+type subject struct {
+	id         int64
+	obligation string
+}
+
+func newCollector() *collector { return &collector{changes: make(map[subject][]change)} }
+
+func (c *collector) add(v change) {
+	k := subject{v.id, v.obligation.ID}
+	list, ok := c.changes[k]
+	if !ok {
+		c.order = append(c.order, k)
+	}
+	if n := len(list); n > 0 && v.kind == 'v' && list[n-1].kind == 'v' && same(&v.obligation, &list[n-1].obligation) && v.sub == list[n-1].sub {
+		return
+	}
+	c.changes[k] = append(list, v)
+}
+
+// same reports whether two versions have the same row, but for since when they are known.
+func same(a, b *protocol.Obligation) bool {
+	return a.Rule == b.Rule && a.Severity == b.Severity && a.Duty == b.Duty && a.DutyHolder == b.DutyHolder && a.Toward == b.Toward &&
+		a.Due.Date == b.Due.Date && a.Due.Instant.Equal(b.Due.Instant) && a.WarnFrom.Equal(b.WarnFrom) && a.OverdueFrom.Equal(b.OverdueFrom) &&
+		a.EscalateFrom == b.EscalateFrom && a.Outcome == b.Outcome && a.Compressed == b.Compressed && a.RecordedLate == b.RecordedLate &&
+		a.MetOn == b.MetOn && a.Reached == b.Reached && a.AcknowledgedBy == b.AcknowledgedBy && a.Protocol == b.Protocol
+}
 
 func (c *collector) Collect(s *projections.Step) error {
 	if s.Case == nil {
@@ -193,53 +215,106 @@ func (c *collector) Collect(s *projections.Step) error {
 	for i := range s.Obligations {
 		v := base
 		v.kind, v.obligation = 'v', s.Obligations[i]
-		c.changes = append(c.changes, v)
+		c.add(v)
 	}
 	for _, id := range s.Gone {
 		v := base
 		v.kind, v.obligation.ID = 'g', id
-		c.changes = append(c.changes, v)
+		c.add(v)
 	}
 	switch d := s.Event.Data.(type) {
 	case *events.ObligationOverdue:
 		base.kind, base.obligation.ID, base.due = 'o', d.Obligation, d.Due
-		c.changes = append(c.changes, base)
+		c.add(base)
 	case *events.ObligationEscalated:
 		base.kind, base.obligation.ID, base.level = 'e', d.Obligation, d.Level
-		c.changes = append(c.changes, base)
+		c.add(base)
 	}
 	return nil
 }
 
-var upsert = `INSERT INTO {current} (` + columns + `) VALUES (?` + strings.Repeat(", ?", strings.Count(columns, ",")) + `)
-	ON CONFLICT DO UPDATE SET (` + columns + `) = (` + prefixed("excluded.") + `)
-	WHERE (` + strings.TrimSuffix(prefixed(""), ", known_at, known_commit, known_behind") + `) IS NOT (` +
-	strings.TrimSuffix(prefixed("excluded."), ", excluded.known_at, excluded.known_commit, excluded.known_behind") + `)`
+var (
+	places   = "?" + strings.Repeat(", ?", strings.Count(columns, ","))
+	insert   = `INSERT INTO {current} (` + columns + `) VALUES (` + places + `)`
+	update   = `UPDATE {current} SET (` + columns + `) = (` + places + `) WHERE case_id = ?1 AND obligation = ?2`
+	pastOnly = `INSERT INTO {past} (` + columns + `, until_at, until_commit, until_behind, alert_from, node) VALUES (` + places + `, ?, ?, ?, ?, ?)`
+)
 
 func (c *collector) Write(ctx context.Context, tx *projections.Tx) error {
-	for i := range c.changes {
-		v := &c.changes[i]
-		var err error
-		switch v.kind {
-		case 'v':
-			err = tx.Exec(ctx, upsert, v.row()...)
-		case 'g':
-			if err = tx.Exec(ctx, "UPDATE {current} SET known_at = ?, known_commit = ?, known_behind = ? WHERE case_id = ? AND obligation = ?",
-				v.at.RecordedAt.UnixMicro(), int64(v.at.Position.Commit), behind(v.at.Position), v.id, v.obligation.ID); err == nil {
-				err = tx.Exec(ctx, "DELETE FROM {current} WHERE case_id = ? AND obligation = ?", v.id, v.obligation.ID)
-			}
-		case 'o':
-			err = tx.Exec(ctx, "UPDATE {current} SET recorded_due = ?, recorded_level = 0 WHERE case_id = ? AND obligation = ?",
-				int64(v.due), v.id, v.obligation.ID)
-		case 'e':
-			err = tx.Exec(ctx, "UPDATE {current} SET recorded_level = max(recorded_level, ?) WHERE case_id = ? AND obligation = ?",
-				v.level, v.id, v.obligation.ID)
-		}
-		if err != nil {
-			return fmt.Errorf("write obligation %s: %w", v.obligation.ID, err)
+	for _, k := range c.order {
+		if err := write(ctx, tx, k, c.changes[k]); err != nil {
+			return fmt.Errorf("write obligation %s: %w", k.obligation, err)
 		}
 	}
 	return nil
+}
+
+// write writes what a page changed in one obligation.
+func write(ctx context.Context, tx *projections.Tx, k subject, list []change) error {
+	var version *change // the page's latest so far
+	stored := false     // the obligation has a row from before
+	first := true
+	var onRecord []change
+	for i := range list {
+		v := &list[i]
+		switch v.kind {
+		case 'o', 'e':
+			onRecord = append(onRecord, *v)
+			continue
+		}
+		at, commit, behind := v.at.RecordedAt.UnixMicro(), int64(v.at.Position.Commit), behind(v.at.Position)
+		if first {
+			n, err := tx.Exec(ctx, archive, at, commit, behind, k.id, k.obligation)
+			if err != nil {
+				return err
+			}
+			first, stored = false, n > 0
+		} else if version != nil {
+			if _, err := tx.Exec(ctx, pastOnly, append(version.row(), version.ended(at, commit, behind)...)...); err != nil {
+				return err
+			}
+		}
+		if version = v; v.kind == 'g' {
+			version = nil
+		}
+	}
+	switch {
+	case version != nil && stored:
+		if _, err := tx.Exec(ctx, update, version.row()...); err != nil {
+			return err
+		}
+	case version != nil:
+		if _, err := tx.Exec(ctx, insert, version.row()...); err != nil {
+			return err
+		}
+	case stored:
+		if _, err := tx.Exec(ctx, "DELETE FROM {current} WHERE case_id = ? AND obligation = ?", k.id, k.obligation); err != nil {
+			return err
+		}
+	}
+	for i := range onRecord {
+		v := &onRecord[i]
+		var err error
+		if v.kind == 'o' {
+			_, err = tx.Exec(ctx, "UPDATE {current} SET recorded_due = ?, recorded_level = 0 WHERE case_id = ? AND obligation = ?", int64(v.due), k.id, k.obligation)
+		} else {
+			_, err = tx.Exec(ctx, "UPDATE {current} SET recorded_level = max(recorded_level, ?) WHERE case_id = ? AND obligation = ?", v.level, k.id, k.obligation)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ended are the columns of past that say how a version ended.
+func (v *change) ended(at, commit, behind int64) []any {
+	from := max(v.at.RecordedAt.UnixMicro(), micros(v.obligation.WarnFrom))
+	var node any
+	if v.obligation.Outcome == protocol.Pending && micros(v.obligation.WarnFrom) <= at {
+		node = forkNode(from/hour, at/hour)
+	}
+	return []any{at, commit, behind, from, node}
 }
 
 func (v *change) row() []any {

@@ -93,10 +93,10 @@ func (c *collector) Write(ctx context.Context, tx *projections.Tx) error {
 		at, commit, behind := s.at.RecordedAt.UnixMicro(), int64(s.at.Position.Commit), int64(s.at.Position.Commit-s.at.Position.Prepare)
 		var err error
 		if s.end {
-			err = tx.Exec(ctx, `UPDATE {share} SET (until_at, until_commit, until_behind) = (?, ?, ?)
+			_, err = tx.Exec(ctx, `UPDATE {share} SET (until_at, until_commit, until_behind) = (?, ?, ?)
 				WHERE case_id = ? AND revision = ? AND until_at IS NULL`, at, commit, behind, s.caseID, int64(s.revision))
 		} else {
-			err = tx.Exec(ctx, `INSERT INTO {share} (case_id, revision, known_revision, recipient, jurisdiction, from_institution, from_role,
+			_, err = tx.Exec(ctx, `INSERT INTO {share} (case_id, revision, known_revision, recipient, jurisdiction, from_institution, from_role,
 				to_institution, to_role, categories, occurred_at, known_at, known_commit, known_behind)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, s.caseID, int64(s.revision), int64(s.at.Revision), s.recipient,
 				string(s.jurisdiction), string(s.from.Institution), string(s.from.Role), string(s.to.Institution), string(s.to.Role),

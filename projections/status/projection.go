@@ -145,7 +145,7 @@ var upsert = `INSERT INTO {current} (` + versioned + `, revision, last_at, last_
 func (c *collector) Write(ctx context.Context, tx *projections.Tx) error {
 	for i := range c.versions {
 		v := &c.versions[i]
-		err := tx.Exec(ctx, upsert, v.number, string(v.jurisdiction), string(v.institution), v.status, v.phase, int64(v.releaseDate), int64(v.releasedOn),
+		_, err := tx.Exec(ctx, upsert, v.number, string(v.jurisdiction), string(v.institution), v.status, v.phase, int64(v.releaseDate), int64(v.releasedOn),
 			v.risk, v.groups, v.opened.UnixMicro(), v.knownAt.UnixMicro(), int64(v.knownPosition.Commit), int64(v.knownPosition.Commit-v.knownPosition.Prepare),
 			int64(v.revision), v.lastAt.UnixMicro(), int64(v.lastPosition.Commit), int64(v.lastPosition.Commit-v.lastPosition.Prepare))
 		if err != nil {
