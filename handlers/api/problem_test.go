@@ -161,6 +161,7 @@ func FuzzRequests(f *testing.F) {
 		{"GET", "/v1/feed?after=9223372036854775807/1&limit=1000", "", ""},
 		{"GET", "/v1/event-types/%3Cscript%3E/schema", "", ""},
 		{"GET", "/v1//cases;a=b?;&=&%zz", "", ""},
+		{"GET", "/v1/cases/MK-1/%2e%2e/22f", "", ""},
 		{"PROPFIND", "/v1/cases", "", "x"},
 		{"GET", "/v1/safeguards?verdict=fail&limit=1&cursor=e30", "", ""},
 		{"GET", "/v1/safeguards?case=MK-2026-0001&at=9999-12-31T23:59:59Z", "", ""},
@@ -188,7 +189,11 @@ func FuzzRequests(f *testing.F) {
 		if ifMatch != "" {
 			header = []string{"If-Match", ifMatch}
 		}
+		before := here.head()
 		a := here.ask(method, path, body, header...)
+		if here.head() != before && a.status != http.StatusCreated {
+			t.Errorf("%s %s: %d, and something was stored: %s", method, path, a.status, a.body)
+		}
 		api := strings.HasPrefix(req.URL.Path, "/v1/")
 		switch {
 		case a.status >= 500:
