@@ -102,6 +102,10 @@ func TestInABrowser(t *testing.T) {
 		fits("an entry")
 		do(chromedp.Navigate(server.URL + "/cases"))
 		fits("the list of cases")
+		for _, address := range []string{"/region", "/region?jurisdiction=BA&lang=mk", "/region?jurisdiction=RS&period=2026&lang=sq"} {
+			do(chromedp.Navigate(server.URL+address), chromedp.WaitVisible(chromedp.CSS("table.matrix .rule")))
+			fits(address)
+		}
 	}
 	mu.Lock()
 	defer mu.Unlock()

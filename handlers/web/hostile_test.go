@@ -59,7 +59,7 @@ func TestContentIsNeverMarkup(t *testing.T) {
 		at = today
 	})
 	addresses := []string{"/", "/cases", "/cases/" + number, "/cases/" + number + "?order=recorded", "/?institution=" + url.QueryEscape(string(social)),
-		"/cases?q=" + url.QueryEscape(script), "/cases/" + url.PathEscape(script), "/" + url.PathEscape(script)}
+		"/cases?q=" + url.QueryEscape(script), "/region", "/cases/" + url.PathEscape(script), "/" + url.PathEscape(script)}
 	for n := range 4 {
 		addresses = append(addresses, "/cases/"+number+"/entries/"+events.DeriveID("hostile", strconv.Itoa(n+2)).String())
 	}
@@ -103,6 +103,9 @@ func TestWhatCannotBeShown(t *testing.T) {
 		"/?cursor=xyz":              http.StatusBadRequest,
 		"/cases?cursor=xyz":         http.StatusBadRequest,
 		"/cases?jurisdiction=../..": http.StatusBadRequest,
+		"/region?jurisdiction=DE":   http.StatusBadRequest,
+		"/region?period=soon":       http.StatusBadRequest,
+		"/region?at=yesterday":      http.StatusBadRequest,
 	} {
 		if want == http.StatusTemporaryRedirect {
 			if r := w.get(t, address); r.Code/100 != 3 && r.Code != http.StatusNotFound {

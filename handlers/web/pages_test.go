@@ -38,7 +38,7 @@ func TestEveryPage(t *testing.T) {
 			t.Fatal("enough")
 		}
 	}
-	for _, k := range []string{"overview", "cases", "case", "entry"} {
+	for _, k := range []string{"overview", "cases", "case", "entry", "region"} {
 		if kinds[k] < 3 {
 			t.Errorf("only %d pages of kind %s were found by following links: %v", kinds[k], k, kinds)
 		}

@@ -56,9 +56,10 @@ type protocolRow struct {
 
 // regionColumn is a jurisdiction, or a period of the one in focus, or the total.
 type regionColumn struct {
-	Code  events.Jurisdiction
-	Name  string
-	Total bool // not one of those compared: all that they add up to
+	Code    events.Jurisdiction
+	Name    string
+	Version string // of the protocol in force; only where jurisdictions are compared
+	Total   bool   // not one of those compared: all that they add up to
 }
 
 // regionRule is a row: a rule with what most of the protocols, or the one in focus, ask.
@@ -208,8 +209,8 @@ func (p *page) regionColumns(r *region) []regionColumn {
 	var list []regionColumn
 	switch {
 	case r.Focus == "":
-		for _, j := range events.Jurisdictions() {
-			list = append(list, regionColumn{Code: j, Name: p.Jurisdiction(j)})
+		for _, j := range r.Protocols {
+			list = append(list, regionColumn{Code: j.Code, Name: p.Jurisdiction(j.Code), Version: j.Protocol.Version})
 		}
 		if r.Year == "" {
 			list = append(list, regionColumn{Name: p.T("region.all-six"), Total: true})
