@@ -361,7 +361,7 @@ func (t *Tracker) compute(s *slot) (Obligation, bool) {
 	case waiver != nil:
 		settled = waiver
 	}
-	dates := t.dates(s, a, settled, nil)
+	dates := t.dates(s, a, settled, nil, nil)
 
 	o := Obligation{ID: s.ID, Rule: r.ID, About: s.About, Severity: r.Severity, Duty: r.duty, DutyHolder: a.party.Institution, Toward: r.Toward,
 		Due: dates.due, Compressed: dates.compressed, Breaches: dates.breaches, EscalateTo: r.escalation.to, Outcome: Pending,
@@ -385,9 +385,8 @@ func (t *Tracker) compute(s *slot) (Obligation, bool) {
 		known = t.freeze(&o, since, a)
 	case waiver != nil:
 		o.WaivedBy, o.Outcome = waiver.entry.ID, Waived
-		until := t.day(waiver.entry.RecordedAt)
-		if !waiver.entry.RecordedAt.Before(o.OverdueFrom) && until > o.Due.Date {
-			o.Breaches = append(o.Breaches, Breach{Due: o.Due.Date, From: o.Due.Date + 1, Until: until})
+		if b, overdue := t.waivedLate(s, a, waiver); overdue {
+			o.Breaches = append(o.Breaches, b)
 		}
 		known = t.freeze(&o, waiver.entry.Event, a)
 	case end != nil:

@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"testing"
+
+	"traga.internal/events"
 )
 
 // What the second evaluator (reference_*_test.go) found in the Tracker, each with the sentence that decided it.
@@ -15,6 +17,25 @@ func TestSecondOpinion(t *testing.T) {
 			s.on("2025-06-10", waive("notify-csw"))
 			s.annul("2025-06-11", first)
 			s.want("2025-06-12", "notify-csw", "2026-07-17 waived")
+		}},
+		{"waived after it was overdue: the breach is listed, though a postponement taken before the waiver is recorded after it", func(s *story) {
+			s.on("2025-06-02", set("2026-09-02"))
+			s.on("2026-06-10", waive("notify-csw"))
+			s.want("2026-06-11", "notify-csw", "2026-06-04 waived breach 2026-06-04 until 2026-06-10")
+			s.late("2026-06-15", "2026-06-09", change("2026-09-02", "2026-10-15"))
+			s.want("2026-06-16", "notify-csw", "2026-07-17 waived breach 2026-06-04 until 2026-06-10")
+		}},
+		{"whether it was overdue, by what was recorded that day: an early release recorded after the waiver makes no breach", func(s *story) {
+			s.on("2025-06-02", set("2026-09-02"))
+			s.on("2026-05-20", waive("notify-csw"))
+			s.late("2026-05-22", "2026-05-15", &events.PersonReleased{Kind: "pardon", Papers: true, Accommodation: true, Means: true})
+			s.want("2026-05-23", "notify-csw", "2026-05-15 waived")
+		}},
+		{"waived after it was overdue: what was met on record when it fell due never was, though the waiver had been given first", func(s *story) {
+			s.on("2025-06-02", set("2026-09-02"))
+			s.on("2026-06-01", planned("n-1", csw))
+			s.late("2026-06-10", "2026-05-28", waive("notify-csw"))
+			s.want("2026-06-11", "notify-csw", "2026-06-04 waived")
 		}},
 	})
 }
