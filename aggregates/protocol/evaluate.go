@@ -315,17 +315,19 @@ func (t *Tracker) waiverEnded(s *slot, w *fact) bool {
 	return false
 }
 
-// closing is the closing of the case that stands now; nil while it is open.
+// closing is the closing since which the case is closed, by occurrence; nil while it is open.
 func (t *Tracker) closing() *fact {
-	for _, c := range slices.Backward(t.closings) {
-		if c.stands() {
-			if c.value {
-				return &c.fact
-			}
-			return nil
+	var since *fact
+	for _, c := range t.closings {
+		switch {
+		case !c.stands():
+		case !c.value:
+			since = nil
+		case since == nil:
+			since = &c.fact
 		}
 	}
-	return nil
+	return since
 }
 
 // compute works an obligation out from the facts; false while it has never been activated.

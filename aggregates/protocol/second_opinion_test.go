@@ -37,5 +37,12 @@ func TestSecondOpinion(t *testing.T) {
 			s.late("2026-06-10", "2026-05-28", waive("notify-csw"))
 			s.want("2026-06-11", "notify-csw", "2026-06-04 waived")
 		}},
+		{"what is activated while the case is closed is not missed, though a second closing is on record", func(s *story) {
+			s.on("2026-03-02", closed())
+			s.late("2026-03-10", "2026-02-20", closed())
+			s.late("2026-03-12", "2026-02-25", planned("n-1", csw))
+			s.want("2026-03-13", "acknowledge/n-1", "2026-03-13 due-soon compressed")
+			s.want("2026-03-13", "screening", "2025-03-18 missed")
+		}},
 	})
 }
