@@ -187,16 +187,28 @@ func (t *Tracker) wasOverdue(s *slot, a *active, due events.Date, step *fact) bo
 	if met, _ := t.fulfilment(a, byThen); met != nil {
 		return false
 	}
-	w := t.waiver(s, a)
-	return w == nil || !byThen(w)
+	for w := range t.waiversOf(s, a) {
+		if byThen(w) {
+			return false
+		}
+	}
+	return true
 }
 
-// waivedLate is the breach of an obligation that was waived after it was overdue. The due date is the one on record
-// on the day of the waiver: a decision or a release recorded later neither takes the breach away nor makes one.
-func (t *Tracker) waivedLate(s *slot, a *active, waiver *fact) (b Breach, overdue bool) {
-	due := t.dates(s, a, waiver, func(f *fact) bool { return t.onRecord(f, waiver) }, nil).due.Date
+// waivedLate is the breach of an obligation that was waived after it was overdue: of several waivers, by the one
+// recorded first. It was overdue if it was so, by what was on record, when the day of the waiver began: a decision
+// or a release recorded later neither takes the breach away nor makes one. closed are the breaches that a
+// postponement closed already.
+func (t *Tracker) waivedLate(s *slot, a *active, closed []Breach) (b Breach, overdue bool) {
+	var waiver *fact
+	for w := range t.waiversOf(s, a) {
+		if waiver == nil || w.entry.Revision < waiver.entry.Revision {
+			waiver = w
+		}
+	}
 	until := t.day(waiver.entry.RecordedAt)
-	if due == 0 || until <= due {
+	due := t.dates(s, a, waiver, func(f *fact) bool { return t.day(f.entry.RecordedAt) < until }, nil).due.Date
+	if due == 0 || until <= due || slices.ContainsFunc(closed, func(c Breach) bool { return c.Due == due }) {
 		return b, false
 	}
 	inTime, _ := t.fulfilment(a, func(f *fact) bool { return t.day(f.entry.RecordedAt) <= due })

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 // active is the activation of an obligation that holds.
 type active struct {
 	fact
+	known   *events.Event // from whose recording on the obligation was known
 	rule    *rule
 	version string
 	keys    []actKey // where the acts are that can fulfil it
@@ -57,12 +59,17 @@ func (t *Tracker) activation(s *slot) *active {
 		}
 		return nil
 	}
+	var first *active
 	for _, a := range list {
-		if x := t.holds(a); x != nil {
-			return x
+		switch x := t.holds(a); {
+		case x == nil:
+		case first == nil:
+			first = x
+		default:
+			first.known = earlier(first.known, x.known) // by another activation than the one that counts now
 		}
 	}
-	return nil
+	return first
 }
 
 // holds is an activation if it stands and did not come after what ends its rule for good.
@@ -77,7 +84,7 @@ func (t *Tracker) holds(a *activated) *active {
 			}
 		}
 	}
-	x := &active{fact: a.fact, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, data: a.data, about: a.about}
+	x := &active{fact: a.fact, known: a.since, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, data: a.data, about: a.about}
 	x.match(a.match)
 	return x
 }
@@ -105,7 +112,7 @@ func (t *Tracker) activationByRelease(s *slot) *active {
 	}
 	for _, rule := range d.rules.onRelease {
 		if rule.ID == s.Rule {
-			return &active{fact: d.fact, rule: rule, version: d.rules.Version, offset: rule.due.offset, keys: []actKey{{rule, ""}}}
+			return &active{fact: d.fact, known: t.firstKnown(), rule: rule, version: d.rules.Version, offset: rule.due.offset, keys: []actKey{{rule, ""}}}
 		}
 	}
 	return nil
@@ -121,12 +128,17 @@ func (t *Tracker) activationByChange(s *slot) *active {
 			if on.ID != s.Rule {
 				continue
 			}
+			var told *events.Event
 			for _, f := range t.told[s.institution] {
 				if f.stands() && f.at().before(d.at()) {
-					a := &active{fact: d.fact, rule: on.rule, version: d.rules.Version, from: t.day(d.entry.OccurredAt), offset: on.due.offset}
-					a.match(string(s.institution))
-					return a
+					told = earlier(told, f.since)
 				}
+			}
+			if told != nil {
+				a := &active{fact: d.fact, known: later(told, d.entry.Event), rule: on.rule, version: d.rules.Version, from: t.day(d.entry.OccurredAt),
+					offset: on.due.offset}
+				a.match(string(s.institution))
+				return a
 			}
 		}
 	}
@@ -140,14 +152,19 @@ func (t *Tracker) activationByWithdrawal(s *slot) *active {
 		if !w.stands() {
 			continue
 		}
-		for _, share := range slices.Backward(t.sharings[events.ID(s.subject)]) {
+		var last *sharing
+		var shared *events.Event
+		for _, share := range t.sharings[events.ID(s.subject)] {
 			to := func(p events.Party) bool { return p.Institution == s.institution }
 			if share.stands() && share.at().before(w.at()) && slices.ContainsFunc(share.to, to) {
-				a := t.holds(w)
-				a.party = share.from
-				a.match(s.subject + "\x00" + string(s.institution))
-				return a
+				last, shared = share, earlier(shared, share.since)
 			}
+		}
+		if last != nil {
+			a := t.holds(w)
+			a.party, a.known = last.from, later(a.known, shared)
+			a.match(s.subject + "\x00" + string(s.institution))
+			return a
 		}
 	}
 	return nil
@@ -196,10 +213,10 @@ func (t *Tracker) fulfilmentIn(list []*act, a *active, known func(*fact) bool) (
 			}
 			counted = later(counted, before.since)
 		}
-		if r.together != nil && together|x.parts == together {
+		if r.together != nil && together|x.part == together {
 			continue
 		}
-		together |= x.parts
+		together |= x.part
 		count++
 		since = later(since, counted)
 		if r.together != nil && together == 1<<len(r.together)-1 || r.together == nil && count == r.nth {
@@ -253,6 +270,13 @@ func (t *Tracker) precedent(x *act, known func(*fact) bool) *fact {
 	return nil
 }
 
+func earlier(a, b *events.Event) *events.Event {
+	if a == nil || b.Revision < a.Revision {
+		return b
+	}
+	return a
+}
+
 func later(a, b *events.Event) *events.Event {
 	if a == nil || a.Revision < b.Revision {
 		return b
@@ -275,12 +299,21 @@ func (t *Tracker) until(a *active) *fact {
 
 // waiver is the first waiver, by occurrence, that counts for an activation; nil while there is none.
 func (t *Tracker) waiver(s *slot, a *active) *fact {
-	for _, w := range t.waivers[s.ID] {
-		if w.stands() && !w.at().before(a.at()) && !t.waiverEnded(s, w) {
-			return w
-		}
+	for w := range t.waiversOf(s, a) {
+		return w
 	}
 	return nil
+}
+
+// waiversOf are all waivers that count for an activation, by occurrence.
+func (t *Tracker) waiversOf(s *slot, a *active) iter.Seq[*fact] {
+	return func(yield func(*fact) bool) {
+		for _, w := range t.waivers[s.ID] {
+			if w.stands() && !w.at().before(a.at()) && !t.waiverEnded(s, w) && !yield(w) {
+				return
+			}
+		}
+	}
 }
 
 // waiverEnded reports whether the activation that a waiver was about has been annulled since: it ended the waiver,
@@ -373,7 +406,7 @@ func (t *Tracker) compute(s *slot) (Obligation, bool) {
 	}
 	t.clocks(&o, s, r, dates.offset)
 
-	known := uint64(len(t.records))
+	known, closing := uint64(len(t.records)), t.closing()
 	s.doneAt = time.Time{}
 	switch {
 	case met != nil:
@@ -387,17 +420,15 @@ func (t *Tracker) compute(s *slot) (Obligation, bool) {
 		known = t.freeze(&o, since, a)
 	case waiver != nil:
 		o.WaivedBy, o.Outcome = waiver.entry.ID, Waived
-		if b, overdue := t.waivedLate(s, a, waiver); overdue {
+		if b, overdue := t.waivedLate(s, a, dates.breaches); overdue {
 			o.Breaches = append(o.Breaches, b)
 		}
 		known = t.freeze(&o, waiver.entry.Event, a)
+	case closing != nil && a.at().before(closing.at()) && (end == nil || closing.at().before(end.at())):
+		o.Outcome = Missed
+		known = t.freeze(&o, closing.entry.Event, a)
 	case end != nil:
 		o.Outcome = Cancelled
-	default:
-		if c := t.closing(); c != nil && a.at().before(c.at()) {
-			o.Outcome = Missed
-			known = t.freeze(&o, c.entry.Event, a)
-		}
 	}
 	if a.party.Institution == "" {
 		o.DutyHolder = t.holders.knownAfter(o.Duty, int(known)+1)
@@ -414,7 +445,7 @@ func (t *Tracker) compute(s *slot) (Obligation, bool) {
 // freeze notes the escalation level that had been reached when an obligation was settled, and tells at which entry
 // that was known.
 func (t *Tracker) freeze(o *Obligation, by *events.Event, a *active) uint64 {
-	known := later(by, a.entry.Event)
+	known := later(by, a.known)
 	outcome := o.Outcome
 	o.Outcome = Pending
 	o.Reached = o.Escalation(known.RecordedAt)
