@@ -322,30 +322,65 @@ func (t *Tracker) waiverEnded(s *slot, w *fact) bool {
 	annulledSince := func(f *fact) bool {
 		return f.entry.Annulment != nil && f.entry.Annulment.Revision > w.entry.Revision
 	}
-	about := func(f *fact) bool {
-		return !f.stale && f.at().before(w.at()) && (f.entry.Stands() || annulledSince(f))
-	}
-	switch s.kind {
-	case slotByRelease:
-		for _, d := range t.decisions {
-			if about(&d.fact) {
-				return annulledSince(&d.fact)
-			}
+	for f := range t.mayActivate(s) {
+		if !f.stale && f.at().before(w.at()) && (f.entry.Stands() || annulledSince(f)) {
+			return annulledSince(f)
 		}
-	case slotByEvent:
-		list := t.activations[s.ID]
-		newest := len(list) > 0 && list[0].rule.activation.counts == countsNewest
-		ended := false
-		for _, x := range list {
-			if about(&x.fact) {
-				if ended = annulledSince(&x.fact); !newest {
-					return ended
+	}
+	return false
+}
+
+// mayActivate are what activates an obligation, annulled ones included, that which counts before the others first.
+func (t *Tracker) mayActivate(s *slot) iter.Seq[*fact] {
+	return func(yield func(*fact) bool) {
+		switch s.kind {
+		case slotByRelease:
+			for _, d := range t.decisions {
+				if !t.afterRelease(&d.fact) && !yield(&d.fact) {
+					return
+				}
+			}
+		case slotToldBefore:
+			for _, d := range slices.Backward(t.decisions) {
+				told := func(f *said[events.Institution]) bool { return f.stands() && f.at().before(d.at()) }
+				if d.moves && !t.afterRelease(&d.fact) && slices.ContainsFunc(t.told[s.institution], told) && !yield(&d.fact) {
+					return
+				}
+			}
+		case slotOfTarget:
+			for _, x := range slices.Backward(t.amendments[s.subject]) {
+				if slices.Contains(x.recipients, s.institution) && !yield(&x.fact) {
+					return
+				}
+			}
+		case slotUnderConsent:
+			for _, x := range t.withdrawals[events.ID(s.subject)] {
+				if !yield(&x.fact) {
+					return
+				}
+			}
+		case slotByEvent:
+			list := t.activations[s.ID]
+			if len(list) > 0 && list[0].rule.activation.counts == countsNewest {
+				list = slices.Clone(list)
+				slices.Reverse(list)
+			}
+			for _, x := range list {
+				if !yield(&x.fact) {
+					return
 				}
 			}
 		}
-		return ended
 	}
-	return false
+}
+
+// afterRelease reports whether a decision came after the release, as known when the decision was annulled, or now:
+// then it never activated anything.
+func (t *Tracker) afterRelease(d *fact) bool {
+	return slices.ContainsFunc(t.releases, func(r *released) bool {
+		stood := r.entry.Stands() || d.entry.Annulment != nil && r.entry.Annulment.Revision > d.entry.Annulment.Revision
+		return !r.stale && stood && r.at().before(d.at())
+	})
 }
 
 // closing is the closing since which the case is closed, by occurrence; nil while it is open.

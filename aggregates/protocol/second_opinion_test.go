@@ -67,6 +67,26 @@ func TestSecondOpinion(t *testing.T) {
 				s.t.Errorf("held by %s, level %d", o.DutyHolder, o.Escalation(s.instant("2026-10-07")))
 			}
 		}},
+		{"a waiver ends when the activation is annulled, for duties activated again too", func(s *story) {
+			s.on("2025-06-02", set("2026-09-02"))
+			s.on("2025-06-03", planned("n-1", csw))
+			s.on("2025-06-04", change("2026-09-02", "2026-10-15"))
+			second := s.on("2025-06-10", change("2026-10-15", "2026-09-15"))
+			s.on("2025-06-11", waive("renotify/mk-csw"))
+			s.want("2025-06-12", "renotify/mk-csw", "2025-06-11 waived")
+			s.annul("2025-06-13", second)
+			s.want("2025-06-14", "renotify/mk-csw", "2025-06-05 overdue")
+		}},
+		{"a waiver of a notice of correction ends when that correction is annulled", func(s *story) {
+			n := s.on("2025-06-02", planned("n-1", csw))
+			s.correct("2025-06-03", n, planned("n-1", csw))
+			second := s.correct("2025-06-10", n, planned("n-1", csw))
+			id := "propagate-correction/" + n.String() + "/mk-csw"
+			s.on("2025-06-11", waive(id))
+			s.want("2025-06-12", id, "2025-06-17 waived")
+			s.annul("2025-06-13", second)
+			s.want("2025-06-14", id, "2025-06-10 overdue")
+		}},
 		{"recordedLate follows the correction where only a correction made the act count: not the second of two that say so", func(s *story) {
 			s.on("2025-06-02", set("2026-09-02"))
 			n := s.on("2026-05-28", notice("n-1", "planned-release", police))
