@@ -73,7 +73,7 @@ func (d *dates) set(t *Tracker, plain, recorded events.Date, why *trace) {
 // dateStep is something that sets a before-release due date or moves it.
 type dateStep struct {
 	*fact
-	date events.Date
+	date events.Date // none for a sentence, which leaves the date as it is
 }
 
 // dateSteps are the date decisions that took effect and, for rules whose offset hangs on the sentence, what was
@@ -95,7 +95,7 @@ func (t *Tracker) dateSteps(a *active) []dateStep {
 		for i > 1 && (t.onRecord(&s.fact, steps[i-1].fact)) {
 			i--
 		}
-		steps = slices.Insert(steps, i, dateStep{&s.fact, steps[i-1].date})
+		steps = slices.Insert(steps, i, dateStep{fact: &s.fact})
 	}
 	return steps
 }
@@ -125,6 +125,9 @@ func (t *Tracker) beforeRelease(s *slot, a *active, settled *fact, known func(*f
 		if known != nil && !known(step.fact) {
 			continue
 		}
+		if step.date == 0 {
+			step.date = last.date
+		}
 		o := t.alternate(a, a.rule.due.offset, step.fact)
 		plain := o.plain(t.cal, step.date, true)
 		recorded := t.day(step.entry.RecordedAt)
@@ -139,7 +142,7 @@ func (t *Tracker) beforeRelease(s *slot, a *active, settled *fact, known func(*f
 			if step.date != last.date {
 				why.add(step.date, "The date was changed to %s when this was done or waived already: the due date stays.", step.date)
 			}
-			break
+			continue // not break: a sentence recorded later may have been passed before
 		}
 		if step.date == last.date && o == d.offset {
 			continue

@@ -77,6 +77,13 @@ func TestSecondOpinion(t *testing.T) {
 			s.annul("2025-06-13", second)
 			s.want("2025-06-14", "renotify/mk-csw", "2025-06-05 overdue")
 		}},
+		{"a date change leaves met obligations as they are, but not a sentence taken before they were met and recorded after it", func(s *story) {
+			s.on("2026-03-02", set("2026-11-02")) // 12 months before has passed: due on the 3rd, compressed
+			s.on("2026-03-12", change("2026-11-02", "2026-10-05"))
+			s.late("2026-03-16", "2026-03-10", sentence("2025-03-03", "2026-12-03"))
+			s.late("2026-03-17", "2026-03-11", &events.PreReleasePlanningOpened{Manager: "m"})
+			s.want("2026-03-18", "open-pre-release", "2026-04-30 met on 2026-03-11 breach 2026-03-03 until 2026-03-16")
+		}},
 		{"a waiver of a notice of correction ends when that correction is annulled", func(s *story) {
 			n := s.on("2025-06-02", planned("n-1", csw))
 			s.correct("2025-06-03", n, planned("n-1", csw))
