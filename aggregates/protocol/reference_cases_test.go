@@ -391,7 +391,7 @@ func (s *story) propagated(target uuid.UUID) (ids []string) {
 func (s *story) amend() {
 	of := s.events[s.n9("amend", len(s.events))]
 	by := s.actor(events.Directorate, 1)
-	if _, opened := of.Data.(*events.CaseOpened); opened {
+	if _, opened := of.Data.(*events.CaseOpened); opened && s.n9("opened", 3) > 0 {
 		return
 	}
 	if pick(s, "annul", true, false) {
@@ -410,6 +410,14 @@ func (s *story) amend() {
 // otherwise is what an entry may be corrected to; nil where nothing in it matters to a rule.
 func (s *story) otherwise(data any) any {
 	switch d := data.(type) {
+	case *events.CaseOpened:
+		c := *d
+		c.AdmittedOn = s.day - events.Date(s.n9("admitted", 20))
+		c.Institution = "xx-prison-d"
+		if s.j == "BA" { // another subdivision's calendar
+			c.Institution = pick(s, "sub", events.Institution("ba-bih-prison"), "ba-srp-prison", "ba-brc-prison")
+		}
+		return &c
 	case *events.ExpectedReleaseDateSet:
 		c := *d
 		c.Date = s.release()

