@@ -131,11 +131,12 @@ func TestTheListIsAsFarAsTheReadModel(t *testing.T) {
 	r := safeguards.New(w.engine)
 	before := w.ofTheTimelines(events.AsOf{}, opened.AddDate(0, 0, 1), []string{number})
 	w.inCase(opened.AddDate(0, 0, 1), prison, &events.ScreeningCompleted{Tool: "vera", ToolVersion: "2", Result: "indicated", Facts: []string{"f"}, Opinions: []string{}}, "ScreeningCompleted")
-	w.record(opened.AddDate(0, 0, 1), events.AccessStream(number), &events.Event{Type: "CaseConsulted", Case: number, Jurisdiction: "MK", Actor: ombudsman, Data: &events.CaseConsulted{View: "case", Policy: []string{}}})
+	w.record(opened.AddDate(0, 0, 1).Add(time.Hour), events.AccessStream(number), &events.Event{Type: "CaseConsulted", Case: number, Jurisdiction: "MK", Actor: ombudsman, Data: &events.CaseConsulted{View: "case", Policy: []string{}}})
 	now := opened.AddDate(0, 0, 2)
 	compare(t, "before it is taken", w.list(r, safeguards.Query{Now: now}), before)
 	w.catchUp()
 	w.is(r, "HR02", judging.Fail, events.AsOf{}, now)
+	w.is(r, "HR02", judging.NotApplicable, events.AsOf{Instant: opened.AddDate(0, 0, 1).Add(time.Minute)}, now)
 	w.is(r, "HR02", judging.NotApplicable, events.AsOf{Instant: opened.Add(time.Hour)}, now)
 }
 
