@@ -388,11 +388,15 @@ func (a *app) caseDiffCommand() *cobra.Command {
 }
 
 func (s *source) localDiff(ctx context.Context, number, lang string, from, to events.AsOf) (d timeline.Difference, err error) {
-	err = s.withCase(ctx, number, from, func(before *timeline.Case) error {
-		return s.withCase(ctx, number, to, func(after *timeline.Case) error {
+	err = s.withCase(ctx, number, to, func(after *timeline.Case) error {
+		err := s.withCase(ctx, number, from, func(before *timeline.Case) error {
 			d = after.Diff(before, lang)
 			return nil
 		})
+		if errors.Is(err, timeline.ErrNoSuchCase) { // since before there was the case, all of it is new
+			d, err = after.Diff(nil, lang), nil
+		}
+		return err
 	})
 	return d, err
 }

@@ -16,6 +16,7 @@ import (
 	"traga.internal/handlers/deadlines"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	"traga.internal/projections/regional"
 	verdicts "traga.internal/projections/safeguards"
 	"traga.internal/projections/sharing"
 	"traga.internal/projections/status"
@@ -23,7 +24,7 @@ import (
 
 // readModelList are the read models that traga keeps.
 func readModelList() []projections.Projection {
-	return []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), verdicts.Projection()}
+	return []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection(), verdicts.Projection()}
 }
 
 // loadBook is the rules and calendars in force in a store: the shipped ones and what was published and decreed in it.

@@ -84,6 +84,7 @@ func TestTheServerAnswersAsItsFilesDo(t *testing.T) {
 		{"case", "knows", "MK-2026-0003", "--who", "mk-employment-skopje"}, {"case", "obligations", "MK-2026-0003"},
 		{"case", "obligations", "MK-2026-0003", "--explain", "report-breach/b-1"},
 		{"alert", "list"}, {"alert", "list", "--state", "overdue"}, {"safeguard", "check", "MK-2026-0003"}, {"safeguard", "check"},
+		{"matrix"}, {"matrix", "--period", "quarter", "--jurisdiction", "RS"}, {"tools"},
 		{"safeguard", "check", "--failing", "--jurisdiction", "MK"}, {"safeguard", "check", "--safeguard", "HR14"}, {"safeguard", "check", "MK-2026-0003", "--failing"},
 	} {
 		args = append(args, "--json", "--at", at)

@@ -88,6 +88,7 @@ func Register(mux *http.ServeMux, c Config) {
 	a.caseRoutes(h)
 	a.listRoutes(h)
 	a.eventRoutes(h)
+	a.regionalRoutes(h)
 	mux.HandleFunc("GET /v1/stream", a.stream)
 	o := h.OpenAPI()
 	describeStream(o)

@@ -37,7 +37,8 @@ func describeStream(o *huma.OpenAPI) {
 		Responses: map[string]*huma.Response{
 			"200": {Description: "a stream without end; the data of each event is a Notice", Content: map[string]*huma.MediaType{
 				"text/event-stream": {Schema: o.Components.Schemas.Schema(reflect.TypeFor[Notice](), true, "Notice")}}},
-			"400": problemResponse(o, http.StatusBadRequest), "503": problemResponse(o, http.StatusServiceUnavailable),
+			"400": problemResponse(o, http.StatusBadRequest), "500": problemResponse(o, http.StatusInternalServerError),
+			"503": problemResponse(o, http.StatusServiceUnavailable),
 		},
 	}}
 }

@@ -57,8 +57,8 @@ func (d *document) check(t testing.TB, req *http.Request, a answer) {
 	_, pattern := d.routes.Handler(req)
 	item, _ := d.paths()[strings.Replace(pattern, "...", "", 1)].(map[string]any)
 	op, _ := item[strings.ToLower(req.Method)].(map[string]any)
-	if op == nil {
-		return
+	if op == nil || req.Method != strings.ToUpper(req.Method) || a.status/100 == 3 {
+		return // GeT is another method than GET, and a path with dots is sent elsewhere by the router
 	}
 	response, ok := op["responses"].(map[string]any)[strconv.Itoa(a.status)].(map[string]any)
 	if !ok {
@@ -311,7 +311,7 @@ func TestTheDocumentListsEveryRoute(t *testing.T) {
 	want := strings.Fields(`post:/v1/cases/{n}/events post:/v1/cases/{n}/events:check get:/v1/cases get:/v1/cases/{n}
 		get:/v1/cases/{n}/timeline get:/v1/cases/{n}/shares get:/v1/cases/{n}/obligations get:/v1/cases/{n}/obligations/{obligation}
 		get:/v1/cases/{n}/knows get:/v1/cases/{n}/diff get:/v1/alerts get:/v1/sharing-matrix get:/v1/safeguards get:/v1/events/{id}
-		get:/v1/events/{id}/causes get:/v1/stream get:/v1/feed get:/v1/event-types get:/v1/event-types/{t}/schema get:/v1/projections
+		get:/v1/events/{id}/causes get:/v1/stream get:/v1/feed get:/v1/event-types get:/v1/event-types/{t}/schema get:/v1/projections get:/v1/matrix get:/v1/tools
 		get:/livez get:/readyz get:/version get:/metrics get:/docs get:/openapi.json get:/openapi.yaml`)
 	var got []string
 	for path, item := range s.doc.paths() {

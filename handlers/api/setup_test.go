@@ -27,6 +27,7 @@ import (
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	"traga.internal/projections/regional"
 	verdicts "traga.internal/projections/safeguards"
 	"traga.internal/projections/sharing"
 	"traga.internal/projections/status"
@@ -175,7 +176,7 @@ func serve(t testing.TB, options ...option) *service {
 		s.store.Log = log
 	}
 	book := protocol.NewBook()
-	engine, err := projections.Open(t.Context(), dir, s.store, book, []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), verdicts.Projection()})
+	engine, err := projections.Open(t.Context(), dir, s.store, book, []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection(), verdicts.Projection()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,15 @@ func (w *world) stream(out http.ResponseWriter, r *http.Request) {
 
 func (w *world) get(t *testing.T, address string) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRecorder()
-	w.mux.ServeHTTP(r, httptest.NewRequestWithContext(t.Context(), http.MethodGet, address, nil))
+	return w.do(t, http.MethodGet, address)
+}
+
+func (w *world) do(t *testing.T, method, address string, header ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r, q := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), method, address, nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		q.Header.Set(header[i], header[i+1])
+	}
+	w.mux.ServeHTTP(r, q)
 	return r
 }
