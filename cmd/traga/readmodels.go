@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"slices"
 	"strings"
@@ -107,10 +108,17 @@ func (a *app) projectionListCommand() *cobra.Command {
 			} else {
 				list, err = a.localReadModels(cmd.Context(), s)
 			}
+			if errors.Is(err, fs.ErrNotExist) {
+				list, err = []projections.Status{}, nil
+			}
 			if err != nil {
 				return err
 			}
 			return a.print(cmd, list, func(w io.Writer) {
+				if len(list) == 0 {
+					fmt.Fprintln(w, "There are none yet; they are built from the log when they are needed.")
+					return
+				}
 				t := newTable(w, "READ MODEL", "VERSION", "STATE", "POSITION", "EVENTS BEHIND", "ERROR")
 				for _, p := range list {
 					t.row(p.Name, fmt.Sprint(p.Version), string(p.State), p.Position.String(), fmt.Sprint(p.Lag), p.Error)
