@@ -16,7 +16,7 @@ import (
 const readLimit = 1024
 
 // projected are the streams that projections read.
-var projected = events.Filter{StreamPrefixes: []string{casePrefix, protocolPrefix, directoryPrefix}}
+var projected = events.Filter{StreamPrefixes: []string{casePrefix, protocolPrefix, directoryPrefix, accessPrefix}}
 
 // group is the projections that stand at the same position and go on together: each event is read, decoded and
 // folded once for all of them. It belongs to one goroutine at a time.
@@ -70,8 +70,8 @@ func (g *group) advance(ctx context.Context, upTo events.Position, progress func
 			g.folder = nil // it may have run ahead of what was committed
 		}
 	}()
-	read := make(chan *page)
-	foldedPages := make(chan *page)
+	read := make(chan *page, 1)
+	foldedPages := make(chan *page, 1)
 	members := slices.Clone(g.members)
 	run, ctx := errgroup.WithContext(ctx)
 	run.Go(func() error {

@@ -63,7 +63,8 @@ func ReadOnly() Option { return func(o *options) { o.readOnly = true } }
 // WithLogger says where failures are told; by default nowhere but in List.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
 
-// WithPage sets how many events are committed at once while catching up; 16,384 by default.
+// WithPage sets how many events are committed at once while catching up; 16,384 by default: the more, the fewer rows are
+// written twice.
 func WithPage(n int) Option { return func(o *options) { o.page = max(1, n) } }
 
 // WithMemory sets how many events of folded cases are kept in memory; 1,000,000 by default, about a gigabyte

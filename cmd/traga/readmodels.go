@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,13 +17,15 @@ import (
 	"traga.internal/handlers/deadlines"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	"traga.internal/projections/regional"
+	verdicts "traga.internal/projections/safeguards"
 	"traga.internal/projections/sharing"
 	"traga.internal/projections/status"
 )
 
 // readModelList are the read models that traga keeps.
 func readModelList() []projections.Projection {
-	return []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection()}
+	return []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection(), verdicts.Projection()}
 }
 
 // loadBook is the rules and calendars in force in a store: the shipped ones and what was published and decreed in it.
@@ -105,10 +108,17 @@ func (a *app) projectionListCommand() *cobra.Command {
 			} else {
 				list, err = a.localReadModels(cmd.Context(), s)
 			}
+			if errors.Is(err, fs.ErrNotExist) {
+				list, err = []projections.Status{}, nil
+			}
 			if err != nil {
 				return err
 			}
 			return a.print(cmd, list, func(w io.Writer) {
+				if len(list) == 0 {
+					fmt.Fprintln(w, "There are none yet; they are built from the log when they are needed.")
+					return
+				}
 				t := newTable(w, "READ MODEL", "VERSION", "STATE", "POSITION", "EVENTS BEHIND", "ERROR")
 				for _, p := range list {
 					t.row(p.Name, fmt.Sprint(p.Version), string(p.State), p.Position.String(), fmt.Sprint(p.Lag), p.Error)

@@ -88,8 +88,7 @@ func Alerts(ctx context.Context, e *projections.Engine, q Query) (list []Alert, 
 		return nil, "", err
 	}
 	where, args := q.where(at, from)
-	sql := `SELECT number, obligation, rule, severity, duty, holder, toward, due, due_at, overdue_from, level1, level2, level3,
-		acknowledged_by, jurisdiction, subdivision FROM (` + standing(q.AsOf, at, columnsRead) + `)` + where + order
+	sql := `SELECT ` + columnsRead + ` FROM (` + standing(q.AsOf, at, columnsRead) + `)` + where + order
 	if q.Limit > 0 {
 		sql += fmt.Sprintf(" LIMIT %d", q.Limit+1)
 	}

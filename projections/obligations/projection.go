@@ -88,7 +88,9 @@ func Projection() projections.Projection {
 	PRIMARY KEY (case_id, obligation)`,
 				Options: "STRICT, WITHOUT ROWID",
 				Indexes: []projections.Index{
-					{Name: "alert", On: "(warn_from) WHERE outcome = 'pending'"},
+					// It holds all that a list of alerts shows, so that the list needs no look at the rows.
+					{Name: "alert", On: `(warn_from, overdue_from, severity, number, obligation, rule, duty, holder, toward, due, due_at,
+						level1, level2, level3, acknowledged_by, jurisdiction, subdivision, known_at) WHERE outcome = 'pending'`},
 					{Name: "watch", On: "(watch_from, number) WHERE watch_from IS NOT NULL"},
 					{Name: "counts", On: "(jurisdiction, rule, outcome, warn_from, overdue_from)"},
 				},
