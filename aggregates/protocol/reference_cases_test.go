@@ -153,10 +153,6 @@ func (s *story) release() events.Date {
 	}
 }
 
-func (s *story) old() events.ID {
-	return events.ID(fmt.Sprint("x", 1+s.n9("old", max(1, len(s.events)))))
-}
-
 // some is an earlier event of one of the types, nil if there is none.
 func some[T any](s *story) (*events.Event, T) {
 	var of []*events.Event
