@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -142,9 +144,12 @@ func (a *app) localReadModels(ctx context.Context, s *source) ([]projections.Sta
 
 // readModelStates shows how the read models stand, changing nothing.
 func readModelStates(ctx context.Context, s *source, log *sqlitestore.Store) ([]projections.Status, error) {
+	if _, err := os.Stat(filepath.Join(s.dir, "projections.db")); err != nil {
+		return nil, err // fs.ErrNotExist while none was built
+	}
 	engine, err := projections.Open(ctx, s.dir, log, protocol.NewBook(), readModelList(), projections.ReadOnly())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; the log is not touched by this: traga projection rebuild --all builds the read models anew", err)
 	}
 	defer engine.Close()
 	return engine.List(ctx)
