@@ -164,11 +164,18 @@ func examineReadModels(ctx context.Context, s *source, log *sqlitestore.Store) [
 	if err != nil {
 		return []finding{{"read models", "warning", err.Error()}}
 	}
+	head, err := log.Head(ctx)
+	if err != nil {
+		return []finding{{"read models", "bad", err.Error()}}
+	}
 	var list []finding
 	for _, p := range states {
 		f := finding{"read model " + p.Name, "ok", fmt.Sprintf("at position %s", p.Position)}
-		if p.Error != "" {
+		switch {
+		case p.Error != "":
 			f.State, f.Detail = "bad", p.Error
+		case p.Position.After(head):
+			f.State, f.Detail = "bad", fmt.Sprintf("at position %s, and the log ends at %s: entries are missing from the log, or it is another one", p.Position, head)
 		}
 		list = append(list, f)
 	}

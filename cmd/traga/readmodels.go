@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"traga.internal/aggregates/protocol"
+	"traga.internal/events"
 	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/deadlines"
 	"traga.internal/projections"
@@ -48,10 +49,33 @@ func (a *app) withReadModels(ctx context.Context, s *source, fn func(*projection
 	if engine != nil {
 		defer func() { err = errors.Join(err, engine.Close()) }()
 	}
+	if err == nil {
+		err = aheadOfLog(ctx, engine, log)
+	}
 	if err != nil {
 		return err
 	}
 	return fn(engine)
+}
+
+// aheadOfLog fails when a read model has seen more than the log holds: then entries are missing from the log, or it
+// is another one, and what the read models say is not what is on record. That must not pass unnoticed.
+func aheadOfLog(ctx context.Context, engine *projections.Engine, log *sqlitestore.Store) error {
+	states, err := engine.List(ctx) // before the head, which may move on in the meantime
+	if err != nil {
+		return err
+	}
+	head, err := log.Head(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range states {
+		if p.Position.After(head) {
+			return fmt.Errorf("%w: it ends at position %s, but the read model %s has seen position %s; entries are missing, or the log is another one. "+
+				"If an older copy was put back on purpose: traga projection rebuild --all", events.ErrDamaged, head, p.Name, p.Position)
+		}
+	}
+	return nil
 }
 
 func reportTo(p *progress) func(projections.Progress) {
