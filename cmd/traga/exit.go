@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -106,6 +107,8 @@ func complain(w io.Writer, err error) {
 	switch {
 	case errors.Is(err, events.ErrLocked), errors.Is(err, projections.ErrLocked):
 		fmt.Fprintln(w, "Another traga serves this directory. Ask it with --server URL, or stop it first.")
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "It was interrupted; what was recorded before stays.")
 	case errors.Is(err, events.ErrFull):
 		fmt.Fprintln(w, "Nothing of this was stored. Free some space and try again.")
 	case errors.Is(err, events.ErrNewerVersion), errors.Is(err, events.ErrNewerSchema):

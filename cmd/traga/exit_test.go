@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -11,6 +12,10 @@ func TestExitCodes(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "store")
 	if code, _, errs := run(t, "simulate", scenario, "--data", store); code != exitOK {
 		t.Fatal(errs)
+	}
+	damaged := t.TempDir()
+	if err := os.WriteFile(filepath.Join(damaged, "log.db"), []byte("this is no database, and traga leaves it as it is"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		want int
@@ -32,9 +37,13 @@ func TestExitCodes(t *testing.T) {
 		{exitNotFound, []string{"event", "types", "Nothing"}},
 		{exitFailure, []string{"case", "list", "--server", "http://127.0.0.1:1"}},
 		{exitFailure, []string{"serve", "--listen", "127.0.0.1:0", "--data", filepath.Join("/proc", "traga")}}, // no such place to make one
+		{exitOK, []string{"projection", "list", "--data", store}},                                              // none was built yet
+		{exitIntegrity, []string{"case", "list", "--data", damaged}},
+		{exitIntegrity, []string{"doctor", "--data", damaged}},
+		{exitNotFound, []string{"doctor", "--data", filepath.Join(empty, "none")}},
 		{exitFindings, []string{"safeguard", "check", "MK-2026-0003", "--data", store}},
 	} {
-		if code, out, errs := run(t, c.args...); code != c.want || code != exitOK && code != exitFindings && (out != "" || errs == "") {
+		if code, out, errs := run(t, c.args...); code != c.want || code != exitOK && code != exitFindings && c.args[0] != "doctor" && (out != "" || errs == "") {
 			t.Errorf("%v: exit %d, want %d; printed %q and %q", c.args, code, c.want, out, errs)
 		}
 	}

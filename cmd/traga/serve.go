@@ -134,6 +134,9 @@ func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now fu
 	if n.engine, err = projections.Open(ctx, dir, n.store, shipped, readModelList(), projections.WithLogger(log)); err != nil {
 		return nil, err
 	}
+	if err := aheadOfLog(ctx, n.engine, n.store); err != nil {
+		return nil, err
+	}
 	n.verdicts = verdicts.New(n.engine)
 	n.metrics = metrics.New(n.sources(now))
 	n.recorder = newRecorder(n.store, book, now, record.WithObserver(n.metrics))
