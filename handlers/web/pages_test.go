@@ -16,7 +16,8 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; script-src
 // it is whole without JavaScript, loads nothing from elsewhere, can be used with a screen reader, and every link leads somewhere.
 func TestEveryPage(t *testing.T) {
 	w := caseloadWorld(t, 16)
-	queue := []string{"/", "/cases", "/cases?q=nothing+like+it", "/?jurisdiction=XK", "/?at=2026-03-02T10:15", "/?at=2031-01-01", "/cases?status=closed&at=2026-03-02"}
+	queue := []string{"/", "/cases", "/cases?q=nothing+like+it", "/?jurisdiction=XK", "/?at=2026-03-02T10:15", "/?at=2031-01-01", "/cases?status=closed&at=2026-03-02",
+		"/region", "/region?jurisdiction=XK", "/region?period=2026&lang=sq", "/region?jurisdiction=BA&period=2026&lang=mk", "/region?rules=differ&at=2026-03-02T10:15"}
 	seen, kinds := map[string]bool{}, map[string]int{}
 	for _, a := range queue {
 		seen[a] = true
