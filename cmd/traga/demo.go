@@ -106,8 +106,8 @@ Nobody has to sign in: only this machine can reach it. Stop it with Ctrl-C.
 Three things to try:
   1. See what is overdue, and for whom:        %s/
   2. See who shared what with whom in a case:  %s/cases/%s
-  3. Ask what was known three months ago:      traga alert list --server %s --at %s
-`, len(load.Cases()), base, base, base, one, base, a.now().AddDate(0, -3, 0).UTC().Format(time.RFC3339))
+  3. Ask what was known three months ago:      %s alert list --server %s --at %s
+`, len(load.Cases()), base, base, base, one, a.program, base, a.now().AddDate(0, -3, 0).UTC().Format(time.RFC3339))
 }
 
 // busiest is the case in which the most was shared.
