@@ -26,6 +26,8 @@ type group struct {
 	at      events.Position
 	folder  *folder // nil after a failure: it is made anew at the checkpoint
 	limit   int     // events a transaction
+	// kept is what the members know of their tables, as of the last commit.
+	kept map[*generation]*any
 }
 
 func (e *Engine) newGroup(at events.Position, members ...*generation) *group {
@@ -232,7 +234,7 @@ func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 					continue // a rebuilt generation has taken its place
 				}
 				i := slices.IndexFunc(p.work, func(w *work) bool { return w.g == m })
-				if err := writeOne(ctx, f, p.work[i]); err != nil {
+				if err := writeOne(ctx, f, p.work[i], g.keptOf(m)); err != nil {
 					if !isTrouble(err) {
 						bad = &lost{m, p.to, err}
 					}
@@ -245,6 +247,9 @@ func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 			}
 			return nil
 		})
+		if err != nil {
+			g.kept = nil // it may know more than was committed
+		}
 		switch {
 		case err == nil:
 			g.e.moved(left, p.to)
@@ -258,12 +263,23 @@ func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 	}
 }
 
+// keptOf is what a member keeps between its writes.
+func (g *group) keptOf(m *generation) *any {
+	if g.kept == nil {
+		g.kept = make(map[*generation]*any)
+	}
+	if g.kept[m] == nil {
+		g.kept[m] = new(any)
+	}
+	return g.kept[m]
+}
+
 // writeOne writes one member's rows.
-func writeOne(ctx context.Context, f *file, w *work) error {
+func writeOne(ctx context.Context, f *file, w *work, kept *any) error {
 	if err := errors.Join(w.errs...); err != nil {
 		return err
 	}
-	tx := &Tx{f: f, g: w.g}
+	tx := &Tx{f: f, g: w.g, kept: kept}
 	for _, c := range w.collectors {
 		if err := guard(func() error { return c.Write(ctx, tx) }); err != nil {
 			return err

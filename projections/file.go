@@ -293,9 +293,14 @@ func (f *file) forget(generation int64) {
 
 // Tx is the transaction in which a projection's rows and its checkpoint are committed. It must not be kept.
 type Tx struct {
-	f *file
-	g *generation
+	f    *file
+	g    *generation
+	kept *any
 }
+
+// Kept is a place for what Write wants to know of its tables next time without asking them: what was put there is
+// there at the next Write if this transaction was committed, and every one since. Otherwise it holds nil.
+func (t *Tx) Kept() *any { return t.kept }
 
 func (t *Tx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	key := stmtKey{t.g.number, query}
@@ -323,6 +328,15 @@ func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error)
 		return 0, err
 	}
 	return res.RowsAffected()
+}
+
+// Query runs a query, prepared once, in the transaction. Close its rows before the next statement.
+func (t *Tx) Query(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := t.prepare(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(context.Background(), args...)
 }
 
 // create makes a generation's tables, at the log's start. The caller is in a transaction.

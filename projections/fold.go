@@ -202,7 +202,7 @@ func (s *shard) step(ctx context.Context, e *events.Event, collect func(*Step)) 
 		s.keep(e.Stream, c)
 	}
 	s.weight++
-	collect(&Step{Event: e, Case: c, Entries: c.evolve(e), Obligations: c.Tracker.Changed()})
+	collect(&Step{Event: e, Case: c, Entries: c.evolve(e), Obligations: c.Tracker.Changed(), Added: c.Tracker.Added()})
 	return nil
 }
 

@@ -60,8 +60,9 @@ type Step struct {
 	// Entries are the case's entries whose standing the event changed: its own, and those that it corrected or
 	// annulled.
 	Entries []*history.Entry
-	// Obligations are those that the event added or changed.
+	// Obligations are those that the event added or changed. The last Added of them were not there before.
 	Obligations []protocol.Obligation
+	Added       int
 	// Refolded is true for a case whose obligations changed by an event of the rules or the calendar: Event is
 	// that event, Entries is empty, and Gone are the ids of the obligations that no longer are.
 	Refolded bool

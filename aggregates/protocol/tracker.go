@@ -57,6 +57,7 @@ type Tracker struct {
 	// everything is true when this event may touch every obligation.
 	everything bool
 	changed    []*slot
+	added      int // of changed, those that became visible
 }
 
 // slot is the place of one obligation id. It is visible from its first activation on.
@@ -100,6 +101,7 @@ func (t *Tracker) Evolve(e *events.Event) {
 		s.moved = false
 	}
 	t.changed, t.dirty, t.everything = t.changed[:0], t.dirty[:0], false
+	t.added = 0
 	if t.land == nil {
 		t.jurisdiction = e.Jurisdiction
 		if t.land = t.book.lands[e.Jurisdiction]; t.land == nil {
@@ -160,6 +162,7 @@ func (t *Tracker) recompute() {
 		}
 		t.changed = append(t.changed, s)
 	}
+	t.added = len(t.visible) - shown
 	slices.SortStableFunc(t.visible[shown:], func(a, b *slot) int { return cmp.Compare(a.rule.order, b.rule.order) })
 }
 
@@ -233,6 +236,9 @@ func (t *Tracker) Changed() []Obligation {
 	}
 	return out
 }
+
+// Added is how many of Changed, its last ones, the last Evolve added.
+func (t *Tracker) Added() int { return t.added }
 
 func obligations(slots []*slot) []Obligation {
 	out := make([]Obligation, len(slots))

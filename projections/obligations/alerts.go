@@ -1,12 +1,13 @@
 package obligations
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,68 +88,112 @@ func Alerts(ctx context.Context, e *projections.Engine, q Query) (list []Alert, 
 	if err != nil {
 		return nil, "", err
 	}
-	where, args := q.where(at, from)
-	sql := `SELECT ` + columnsRead + ` FROM (` + standing(q.AsOf, at, columnsRead) + `)` + where + order
-	if q.Limit > 0 {
-		sql += fmt.Sprintf(" LIMIT %d", q.Limit+1)
-	}
-	list = []Alert{}
-	var ranks []int64
-	days := calendars{ctx: ctx, e: e, asOf: q.AsOf, at: at}
+	var all []standing
 	err = e.View(ctx, Name, func(v *projections.View) error {
-		rows, err := v.Query(ctx, sql, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			a, rank, err := read(rows, at, &days)
-			if err != nil {
-				return err
+		return eachStanding(ctx, v, q.AsOf, at, func(r *row) error {
+			if s := r.standing(at); q.wants(r, at) && (q.Cursor == "" || s.compare(&from) > 0) {
+				s.row = *r
+				all = append(all, s)
 			}
-			list, ranks = append(list, a), append(ranks, rank)
-		}
-		return rows.Err()
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	if q.Limit > 0 && len(list) > q.Limit {
-		list = list[:q.Limit]
-		last := list[q.Limit-1]
-		c := cursor{At: at, Position: q.AsOf.Position, Severity: ranks[q.Limit-1], Overdue: last.OverdueFrom.UnixMicro(), Number: last.Case, ID: last.Obligation}
-		if last.State != protocol.Overdue {
-			c.State = 1
+	slices.SortFunc(all, func(a, b standing) int { return a.compare(&b.cursor) })
+	if q.Limit > 0 && len(all) > q.Limit {
+		all = all[:q.Limit]
+		last := all[q.Limit-1].cursor
+		last.At, last.Position = at, q.AsOf.Position
+		next = last.String()
+	}
+	days := calendars{ctx: ctx, e: e, asOf: q.AsOf, at: at}
+	list = make([]Alert, len(all))
+	for i := range all {
+		if list[i], err = all[i].alert(at, &days); err != nil {
+			return nil, "", err
 		}
-		next = c.String()
 	}
 	return list, next, nil
 }
 
-const columnsRead = `number, obligation, rule, severity, duty, holder, toward, due, due_at, overdue_from, level1, level2, level3,
-	acknowledged_by, jurisdiction, subdivision`
+// wants reports whether an alert is one of those that are wanted.
+func (q *Query) wants(r *row, at time.Time) bool {
+	late := r.overdueFrom <= at.UnixMicro()
+	return (q.State != protocol.Overdue || late) && (q.State != protocol.DueSoon || !late) &&
+		(q.Institution == "" || string(q.Institution) == string(r.holder)) &&
+		(q.Jurisdiction == "" || string(q.Jurisdiction) == string(r.jurisdiction)) &&
+		(q.Rule == "" || q.Rule == string(r.rule)) && (q.Case == "" || q.Case == string(r.number))
+}
 
-const order = ` ORDER BY overdue_from > :at, severity, overdue_from, number, obligation`
+// standing is an alert that stands, with its place in the list.
+type standing struct {
+	cursor
+	row row
+}
 
-// standing selects columns of the versions that were alerts at an instant: due soon or overdue, as known then.
-func standing(asOf events.AsOf, at time.Time, columns string) string {
-	now := `SELECT ` + columns + ` FROM {current} WHERE outcome = 'pending' AND warn_from <= :at`
-	past := `SELECT ` + columns + ` FROM {past} WHERE `
-	switch {
-	case asOf.IsNow():
-		return now
-	case asOf.Position != events.Start:
-		p := asOf.Position
-		known := fmt.Sprintf("(known_commit < %d OR known_commit = %[1]d AND known_behind >= %d)", p.Commit, behind(p))
-		until := fmt.Sprintf("until_commit >= %d AND NOT (until_commit = %[1]d AND until_behind >= %d)", p.Commit, behind(p))
-		return now + ` AND ` + known + ` UNION ALL ` + past + `node IS NOT NULL AND ` + until + ` AND ` + known + ` AND warn_from <= :at`
+func (r *row) standing(at time.Time) standing {
+	s := standing{cursor: cursor{Severity: r.severity, Overdue: r.overdueFrom, Number: string(r.number), ID: string(r.obligation)}}
+	if r.overdueFrom > at.UnixMicro() {
+		s.State = 1
 	}
-	h := at.UnixMicro() / hour
+	return s
+}
+
+// compare says which of two alerts comes first in the list.
+func (c *cursor) compare(d *cursor) int {
+	return cmp.Or(cmp.Compare(c.State, d.State), cmp.Compare(c.Severity, d.Severity), cmp.Compare(c.Overdue, d.Overdue),
+		cmp.Compare(c.Number, d.Number), cmp.Compare(c.ID, d.ID))
+}
+
+// eachStanding gives fn the versions that were alerts at an instant: due soon or overdue, as known then. at is the
+// instant of asOf. What fn is given is good as long as it likes, but for the row itself.
+func eachStanding(ctx context.Context, v *projections.View, asOf events.AsOf, at time.Time, fn func(*row) error) error {
+	t := at.UnixMicro()
+	if err := each(ctx, v, false, `SELECT body FROM {current} WHERE warn_from <= ?`, func(r *row) error {
+		if !r.known.includedIn(asOf) {
+			return nil
+		}
+		return fn(r)
+	}, t); err != nil || asOf.IsNow() {
+		return err
+	}
+	// Of what was replaced in the microsecond itself the position decides.
+	h := t / hour
 	left, right := path(h)
-	return now + ` AND known_at <= :at` +
-		` UNION ALL ` + past + `node IN (` + join(left) + `) AND until_at > :at` +
-		` UNION ALL ` + past + `node IN (` + join(right) + `) AND alert_from <= :at` +
-		` UNION ALL ` + past + fmt.Sprintf(`node = %d AND alert_from <= :at AND until_at > :at`, h)
+	const past = `SELECT body FROM {past} WHERE node `
+	query := past + `IN (` + join(left) + `) AND until_at >= ?1 UNION ALL ` + past + `IN (` + join(right) + `) AND alert_from <= ?1 UNION ALL ` +
+		past + fmt.Sprintf(`= %d AND alert_from <= ?1 AND until_at >= ?1`, h)
+	return each(ctx, v, true, query, func(r *row) error {
+		if !r.known.includedIn(asOf) || r.until.includedIn(asOf) {
+			return nil
+		}
+		return fn(r)
+	}, t)
+}
+
+// each unpacks the rows of a query for bodies.
+func each(ctx context.Context, v *projections.View, past bool, query string, fn func(*row) error, args ...any) error {
+	rows, err := v.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var r row
+	for rows.Next() {
+		var body []byte
+		if err := rows.Scan(&body); err != nil {
+			return err
+		}
+		if err := r.unpack(body, past); err != nil {
+			return err
+		}
+		if err := fn(&r); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 func join(nodes []int64) string {
@@ -162,85 +207,39 @@ func join(nodes []int64) string {
 	return b.String()
 }
 
-// where narrows the alerts, and continues after a cursor.
-func (q *Query) where(at time.Time, from cursor) (string, []any) {
-	args := []any{sql.Named("at", at.UnixMicro())}
-	var conditions []string
-	add := func(condition, name string, value any) {
-		conditions = append(conditions, condition)
-		if name != "" {
-			args = append(args, sql.Named(name, value))
-		}
-	}
-	switch q.State {
-	case protocol.Overdue:
-		add("overdue_from <= :at", "", nil)
-	case protocol.DueSoon:
-		add("overdue_from > :at", "", nil)
-	}
-	if q.Institution != "" {
-		add("holder = :holder", "holder", string(q.Institution))
-	}
-	if q.Jurisdiction != "" {
-		add("jurisdiction = :jurisdiction", "jurisdiction", string(q.Jurisdiction))
-	}
-	if q.Rule != "" {
-		add("rule = :rule", "rule", q.Rule)
-	}
-	if q.Case != "" {
-		add("number = :number", "number", q.Case)
-	}
-	if q.Cursor != "" {
-		add("(overdue_from > :at, severity, overdue_from, number, obligation) > (:c1, :c2, :c3, :c4, :c5)", "c1", from.State)
-		args = append(args, sql.Named("c2", from.Severity), sql.Named("c3", from.Overdue), sql.Named("c4", from.Number), sql.Named("c5", from.ID))
-	}
-	if len(conditions) == 0 {
-		return "", args
-	}
-	return " WHERE " + strings.Join(conditions, " AND "), args
-}
-
-// read makes an alert of a row.
-func read(rows *sql.Rows, at time.Time, days *calendars) (Alert, int64, error) {
-	var a Alert
-	var o protocol.Obligation
-	var rank, due, dueAt, overdue int64
-	var levels [3]int64
-	var holder, toward, subdivision string
-	var acknowledged []byte
-	if err := rows.Scan(&a.Case, &a.Obligation, &a.Rule, &rank, &a.Duty, &holder, &toward, &due, &dueAt, &overdue, &levels[0], &levels[1], &levels[2],
-		&acknowledged, &a.Jurisdiction, &subdivision); err != nil {
-		return a, 0, err
-	}
-	if holder != "" {
-		a.DutyHolder = (*events.Institution)(&holder)
-	}
-	if toward != "" {
-		a.Toward = (*events.Role)(&toward)
-	}
-	if len(acknowledged) == 16 {
-		a.AcknowledgedBy = (*uuid.UUID)(acknowledged)
-	}
-	o.Outcome = protocol.Pending
-	o.OverdueFrom = time.UnixMicro(overdue).UTC()
-	for i, l := range levels {
+// alert makes an alert of a row.
+func (s *standing) alert(at time.Time, days *calendars) (Alert, error) {
+	r := &s.row
+	o := protocol.Obligation{Outcome: protocol.Pending, OverdueFrom: time.UnixMicro(r.overdueFrom).UTC()}
+	for i, l := range r.levels {
 		if l != 0 {
 			o.EscalateFrom[i] = time.UnixMicro(l)
 		}
 	}
-	o.Due.Date = events.Date(due)
-	if dueAt != 0 {
-		o.Due.Instant = time.UnixMicro(dueAt)
+	o.Due.Date = events.Date(r.due)
+	if r.dueAt != 0 {
+		o.Due.Instant = time.UnixMicro(r.dueAt)
 	}
-	a.OverdueFrom, a.Due, a.State, a.Severity, a.Escalation = o.OverdueFrom, o.Due.String(), o.State(at), severity(rank), o.Escalation(at)
-	if a.State == protocol.Overdue {
-		n, err := days.overdue(a.Jurisdiction, subdivision, o.Due.Date)
-		if err != nil {
-			return a, 0, err
-		}
-		a.WorkingDaysOverdue = n
+	a := Alert{Case: s.Number, Obligation: s.ID, Rule: string(r.rule), Duty: events.Role(r.duty), Due: o.Due.String(), State: protocol.Overdue,
+		Severity: severity(r.severity), Escalation: o.Escalation(at), Jurisdiction: events.Jurisdiction(r.jurisdiction), OverdueFrom: o.OverdueFrom}
+	if len(r.holder) > 0 {
+		holder := events.Institution(r.holder)
+		a.DutyHolder = &holder
 	}
-	return a, rank, nil
+	if len(r.toward) > 0 {
+		toward := events.Role(r.toward)
+		a.Toward = &toward
+	}
+	if len(r.ackedByID) == 16 {
+		a.AcknowledgedBy = (*uuid.UUID)(r.ackedByID)
+	}
+	if s.State != 0 {
+		a.State = protocol.DueSoon
+		return a, nil
+	}
+	n, err := days.overdue(a.Jurisdiction, string(r.subdivision), o.Due.Date)
+	a.WorkingDaysOverdue = n
+	return a, err
 }
 
 // calendars counts working days by the calendars as known at an instant.
