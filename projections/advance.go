@@ -212,9 +212,6 @@ func guard(fn func() error) (err error) {
 // write commits a page: each member's rows and its checkpoint, all in one transaction. When a member fails, the
 // transaction is undone and done again without it. A crash before the commit leaves rows and checkpoints as they
 // were; after it both have moved.
-//
-// There is no savepoint for each member: with one open, SQLite's cost of a statement that fires a trigger grows
-// with the length of the transaction.
 func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 	f, release, err := g.e.use()
 	if err != nil {

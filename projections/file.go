@@ -363,13 +363,6 @@ func (f *file) create(ctx context.Context, p Projection) (*generation, error) {
 			return nil, explain("make the tables of "+p.Name, err)
 		}
 	}
-	for _, t := range p.Tables {
-		for _, trigger := range t.Triggers {
-			if _, err := f.exec(ctx, g.names.Replace(trigger)); err != nil {
-				return nil, explain("make the triggers of "+p.Name, err)
-			}
-		}
-	}
 	return g, nil
 }
 

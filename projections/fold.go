@@ -215,14 +215,14 @@ func (c *Case) evolve(e *events.Event) []*history.Entry {
 	entries := c.History.Evolve(e)
 	c.Tracker.Evolve(e)
 	c.Last = e
-	if isLandmark(e) {
+	if IsLandmark(e) {
 		c.Landmarks = append(c.Landmarks, entries[0])
 	}
 	return entries
 }
 
-// isLandmark reports whether an event is one of the few that say where a case stands.
-func isLandmark(e *events.Event) bool {
+// IsLandmark reports whether an event is one of the few that say where a case stands; see Case.Landmarks.
+func IsLandmark(e *events.Event) bool {
 	switch e.Data.(type) {
 	case *events.CaseOpened, *events.SpecificGroupRecorded, *events.TreatmentPlanAdopted, *events.PreReleasePlanningOpened,
 		*events.PersonReleased, *events.PostPenalPlanAdopted, *events.CaseClosed, *events.CaseReopened:

@@ -30,8 +30,6 @@ type Table struct {
 	Name string
 	// Columns is what stands between the parentheses of CREATE TABLE; Options what follows them, "STRICT" if empty.
 	Columns, Options string
-	// Triggers are CREATE TRIGGER statements; the name of each must hold a {name} too, so that it is the generation's.
-	Triggers []string
 	// Indexes are made when a generation has been filled, so that filling it is fast.
 	Indexes []Index
 }

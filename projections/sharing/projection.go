@@ -3,8 +3,10 @@
 package sharing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"traga.internal/events"
 	"traga.internal/projections"
@@ -88,6 +90,8 @@ func (c *collector) Collect(s *projections.Step) error {
 }
 
 func (c *collector) Write(ctx context.Context, tx *projections.Tx) error {
+	// Rows of a case lie side by side in the table: they are written so too.
+	slices.SortStableFunc(c.shares, func(a, b share) int { return cmp.Compare(a.caseID, b.caseID) })
 	for i := range c.shares {
 		s := &c.shares[i]
 		at, commit, behind := s.at.RecordedAt.UnixMicro(), int64(s.at.Position.Commit), int64(s.at.Position.Commit-s.at.Position.Prepare)
