@@ -42,8 +42,8 @@ type Index struct {
 
 // Collector gathers what one page of the log changes in a projection's rows.
 type Collector interface {
-	// Collect takes the next step. What it keeps of the step's case it must copy: the case goes on changing. An
-	// error stops the projection at the step's event.
+	// Collect takes the next step. What it keeps of the step, of its obligations or of its case it must copy: all go on
+	// changing. An error stops the projection at the step's event.
 	Collect(s *Step) error
 	// Write writes what was collected. It may run while the next page is being collected. Like Collect it fails
 	// only for what the events say; the engine knows an error of the database from it.

@@ -31,25 +31,27 @@ type changed struct {
 	subject
 	isNew bool // it has no row from before
 	list  []change
+	first [1]change // where the list begins: most have one
 }
 
 // collector keeps the changes of a page by obligation, in order: of the versions that a page begins and ends,
 // only past hears.
 type collector struct {
-	places map[subject]int // in all
-	all    []changed
+	byID map[subject]*changed
+	all  []*changed
 }
 
-func newCollector() *collector { return &collector{places: make(map[subject]int)} }
+func newCollector() *collector { return &collector{byID: make(map[subject]*changed)} }
 
 func (c *collector) add(k subject, isNew bool, v change) {
-	i, ok := c.places[k]
-	if !ok {
-		i = len(c.all)
-		c.places[k] = i
-		c.all = append(c.all, changed{subject: k, isNew: isNew})
+	o := c.byID[k]
+	if o == nil {
+		o = &changed{subject: k, isNew: isNew}
+		o.list = o.first[:0]
+		c.byID[k] = o
+		c.all = append(c.all, o)
 	}
-	c.all[i].list = append(c.all[i].list, v)
+	o.list = append(o.list, v)
 }
 
 func (c *collector) Collect(s *projections.Step) error {
@@ -112,10 +114,10 @@ func (c *collector) Write(ctx context.Context, tx *projections.Tx) error {
 	}
 	w := &writer{ctx: ctx, tx: tx, kept: known, tally: make(map[tallied]int64)}
 	// Rows of a case lie side by side in the table: they are written so too.
-	slices.SortStableFunc(c.all, func(a, b changed) int { return cmp.Compare(a.id, b.id) })
-	for i := range c.all {
-		if err := w.write(&c.all[i]); err != nil {
-			return fmt.Errorf("write obligation %s: %w", c.all[i].obligation, err)
+	slices.SortStableFunc(c.all, func(a, b *changed) int { return cmp.Compare(a.id, b.id) })
+	for _, o := range c.all {
+		if err := w.write(o); err != nil {
+			return fmt.Errorf("write obligation %s: %w", o.obligation, err)
 		}
 	}
 	for k := range known {
