@@ -34,9 +34,14 @@ func (e *Engine) newGroup(at events.Position, members ...*generation) *group {
 	return &group{e: e, members: members, at: at, limit: e.o.page}
 }
 
-// page is a part of the log on its way through reading, folding and writing.
+// batch is how many events go from reading to folding at once.
+const batch = 4096
+
+// page is a part of the log on its way through reading, folding and writing. It is read in batches, which folding puts
+// together.
 type page struct {
-	events []*events.Event
+	events []*events.Event // those of the last batch
+	n      int             // events in all
 	to     events.Position
 	more   bool
 	// broken is the event after these that can't be read, and why.
@@ -51,6 +56,11 @@ type work struct {
 	g          *generation
 	collectors []Collector // one for each shard
 	errs       []error
+}
+
+// failed reports whether a member could not digest the page.
+func (p *page) failed() bool {
+	return slices.ContainsFunc(p.work, func(w *work) bool { return errors.Join(w.errs...) != nil })
 }
 
 // lost says which members could not digest a page, and where it ended. They are tried again event by event, so
@@ -72,7 +82,7 @@ func (g *group) advance(ctx context.Context, upTo events.Position, progress func
 			g.folder = nil // it may have run ahead of what was committed
 		}
 	}()
-	read := make(chan *page, 1)
+	read := make(chan *page, 2)
 	foldedPages := make(chan *page, 1)
 	members := slices.Clone(g.members)
 	run, ctx := errgroup.WithContext(ctx)
@@ -82,17 +92,7 @@ func (g *group) advance(ctx context.Context, upTo events.Position, progress func
 	})
 	run.Go(func() error {
 		defer close(foldedPages)
-		for p := range read {
-			if err := g.fold(ctx, p, members); err != nil {
-				return err
-			}
-			select {
-			case foldedPages <- p:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		return nil
+		return g.foldAll(ctx, read, foldedPages, members)
 	})
 	run.Go(func() error {
 		for p := range foldedPages {
@@ -102,7 +102,7 @@ func (g *group) advance(ctx context.Context, upTo events.Position, progress func
 			}
 			failed = append(failed, now...)
 			if progress != nil {
-				progress(p.to, len(p.events))
+				progress(p.to, p.n)
 			}
 			if p.err != nil {
 				return g.stopAll(ctx, p.broken, p.err)
@@ -126,8 +126,8 @@ var errNoneLeft = errors.New("no projection of the group goes on")
 func (g *group) read(ctx context.Context, upTo events.Position, out chan<- *page) error {
 	filter := projected
 	for after, more := g.at, true; more; {
-		p := &page{to: after, events: make([]*events.Event, 0, min(g.limit, readLimit))}
-		for len(p.events) < g.limit && p.err == nil {
+		p := &page{to: after, events: make([]*events.Event, 0, min(g.limit, batch))}
+		for len(p.events) < min(g.limit, batch) && p.err == nil {
 			got, err := g.e.store.ReadAll(ctx, p.to, min(readLimit, g.limit-len(p.events)), filter)
 			if err != nil {
 				return &troubleError{fmt.Errorf("read the log after %s: %w", p.to, err)}
@@ -170,9 +170,43 @@ func (g *group) read(ctx context.Context, upTo events.Position, out chan<- *page
 	return nil
 }
 
-// fold folds a page and lets every member collect from it.
+// foldAll folds batches and puts them together to pages.
+func (g *group) foldAll(ctx context.Context, read <-chan *page, out chan<- *page, members []*generation) error {
+	var whole *page // all batches so far of a page that is not full
+	for more := true; more; {
+		var p *page
+		if p, more = <-read; more {
+			if whole != nil {
+				p.n, p.work = whole.n, whole.work
+			}
+			whole = p
+			if err := g.fold(ctx, p, members); err != nil {
+				return err
+			}
+			if p.more && p.n < g.limit && !p.failed() {
+				continue
+			}
+		}
+		if whole == nil {
+			continue
+		}
+		select {
+		case out <- whole:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		whole = nil
+	}
+	return nil
+}
+
+// fold folds a batch and lets every member collect from it.
 func (g *group) fold(ctx context.Context, p *page, members []*generation) error {
+	p.n += len(p.events)
 	for _, m := range members {
+		if len(p.work) == len(members) {
+			break // not the page's first batch
+		}
 		w := &work{g: m, errs: make([]error, len(g.folder.shards))}
 		for range g.folder.shards {
 			w.collectors = append(w.collectors, m.p.Collect())

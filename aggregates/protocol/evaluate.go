@@ -21,7 +21,14 @@ type active struct {
 	about   string
 }
 
-// activation is the activation of a slot that holds; nil while there is none.
+// found keeps the activation that holds in the tracker's one place for it, so that finding it allocates nothing.
+func (t *Tracker) found(a active) *active {
+	a.keys = t.holding.keys[:0]
+	t.holding = a
+	return &t.holding
+}
+
+// activation is the activation of a slot that holds; nil while there is none. It is good until the next call.
 func (t *Tracker) activation(s *slot) *active {
 	switch s.kind {
 	case slotByRelease:
@@ -77,7 +84,7 @@ func (t *Tracker) holds(a *activated) *active {
 			}
 		}
 	}
-	x := &active{fact: a.fact, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, data: a.data, about: a.about}
+	x := t.found(active{fact: a.fact, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, data: a.data, about: a.about})
 	x.match(a.match)
 	return x
 }
@@ -105,7 +112,9 @@ func (t *Tracker) activationByRelease(s *slot) *active {
 	}
 	for _, rule := range d.rules.onRelease {
 		if rule.ID == s.Rule {
-			return &active{fact: d.fact, rule: rule, version: d.rules.Version, offset: rule.due.offset, keys: []actKey{{rule, ""}}}
+			a := t.found(active{fact: d.fact, rule: rule, version: d.rules.Version, offset: rule.due.offset})
+			a.keys = append(a.keys, actKey{rule, ""})
+			return a
 		}
 	}
 	return nil
@@ -123,7 +132,7 @@ func (t *Tracker) activationByChange(s *slot) *active {
 			}
 			for _, f := range t.told[s.institution] {
 				if f.stands() && f.at().before(d.at()) {
-					a := &active{fact: d.fact, rule: on.rule, version: d.rules.Version, from: t.day(d.entry.OccurredAt), offset: on.due.offset}
+					a := t.found(active{fact: d.fact, rule: on.rule, version: d.rules.Version, from: t.day(d.entry.OccurredAt), offset: on.due.offset})
 					a.match(string(s.institution))
 					return a
 				}

@@ -28,6 +28,7 @@ type Tracker struct {
 	history *history.History
 	records []record // by order of recording
 	reader  reader   // of the event at hand
+	holding active   // the activation looked at last
 
 	acts        map[actKey][]*act
 	precedents  map[actKey][]*fact
