@@ -1,6 +1,7 @@
 package obligations
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
@@ -89,11 +90,20 @@ func Alerts(ctx context.Context, e *projections.Engine, q Query) (list []Alert, 
 		return nil, "", err
 	}
 	var all []standing
+	most := func() { // keeps the first of them only
+		slices.SortFunc(all, func(a, b standing) int { return a.compare(&b) })
+		if q.Limit > 0 && len(all) > q.Limit+1 {
+			all = all[:q.Limit+1]
+		}
+	}
+	after := standing{late: from.State == 0, severity: from.Severity, overdueFrom: from.Overdue, number: []byte(from.Number), obligation: []byte(from.ID)}
 	err = e.View(ctx, Name, func(v *projections.View) error {
-		return eachStanding(ctx, v, q.AsOf, at, func(r *row) error {
-			if s := r.standing(at); q.wants(r, at) && (q.Cursor == "" || s.compare(&from) > 0) {
-				s.row = *r
+		return eachStanding(ctx, v, q.AsOf, at, func(r *row, body []byte) error {
+			if s := r.standing(at, body); q.wants(r, s.late) && (q.Cursor == "" || s.compare(&after) > 0) {
 				all = append(all, s)
+			}
+			if q.Limit > 0 && len(all) >= 4*q.Limit+256 {
+				most()
 			}
 			return nil
 		})
@@ -101,17 +111,15 @@ func Alerts(ctx context.Context, e *projections.Engine, q Query) (list []Alert, 
 	if err != nil {
 		return nil, "", err
 	}
-	slices.SortFunc(all, func(a, b standing) int { return a.compare(&b.cursor) })
-	if q.Limit > 0 && len(all) > q.Limit {
+	if most(); q.Limit > 0 && len(all) > q.Limit {
 		all = all[:q.Limit]
-		last := all[q.Limit-1].cursor
-		last.At, last.Position = at, q.AsOf.Position
-		next = last.String()
+		next = all[q.Limit-1].cursor(at, q.AsOf.Position).String()
 	}
 	days := calendars{ctx: ctx, e: e, asOf: q.AsOf, at: at}
+	shared := make(texts)
 	list = make([]Alert, len(all))
 	for i := range all {
-		if list[i], err = all[i].alert(at, &days); err != nil {
+		if list[i], err = all[i].alert(at, &days, shared); err != nil {
 			return nil, "", err
 		}
 	}
@@ -119,43 +127,71 @@ func Alerts(ctx context.Context, e *projections.Engine, q Query) (list []Alert, 
 }
 
 // wants reports whether an alert is one of those that are wanted.
-func (q *Query) wants(r *row, at time.Time) bool {
-	late := r.overdueFrom <= at.UnixMicro()
+func (q *Query) wants(r *row, late bool) bool {
 	return (q.State != protocol.Overdue || late) && (q.State != protocol.DueSoon || !late) &&
 		(q.Institution == "" || string(q.Institution) == string(r.holder)) &&
 		(q.Jurisdiction == "" || string(q.Jurisdiction) == string(r.jurisdiction)) &&
 		(q.Rule == "" || q.Rule == string(r.rule)) && (q.Case == "" || q.Case == string(r.number))
 }
 
-// standing is an alert that stands, with its place in the list.
+// standing is an alert that stands, with what says its place in the list.
 type standing struct {
-	cursor
-	row row
+	late                  bool
+	severity, overdueFrom int64
+	number, obligation    []byte // parts of body
+	body                  []byte
+	past                  bool
 }
 
-func (r *row) standing(at time.Time) standing {
-	s := standing{cursor: cursor{Severity: r.severity, Overdue: r.overdueFrom, Number: string(r.number), ID: string(r.obligation)}}
-	if r.overdueFrom > at.UnixMicro() {
-		s.State = 1
+func (r *row) standing(at time.Time, body []byte) standing {
+	return standing{r.overdueFrom <= at.UnixMicro(), r.severity, r.overdueFrom, r.number, r.obligation, body, r.past}
+}
+
+// compare says which of two alerts comes first in the list.
+func (s *standing) compare(o *standing) int {
+	switch {
+	case s.late != o.late && s.late:
+		return -1
+	case s.late != o.late:
+		return 1
+	case s.severity != o.severity:
+		return cmp.Compare(s.severity, o.severity)
+	case s.overdueFrom != o.overdueFrom:
+		return cmp.Compare(s.overdueFrom, o.overdueFrom)
+	}
+	return cmp.Or(bytes.Compare(s.number, o.number), bytes.Compare(s.obligation, o.obligation))
+}
+
+// cursor is the alert's place in a list as of an instant or position.
+func (s *standing) cursor(at time.Time, p events.Position) cursor {
+	c := cursor{At: at, Position: p, Severity: s.severity, Overdue: s.overdueFrom, Number: string(s.number), ID: string(s.obligation)}
+	if !s.late {
+		c.State = 1
+	}
+	return c
+}
+
+// texts holds what many rows have in common once.
+type texts map[string]string
+
+func (t texts) of(b []byte) string {
+	s, ok := t[string(b)]
+	if !ok {
+		s = string(b)
+		t[s] = s
 	}
 	return s
 }
 
-// compare says which of two alerts comes first in the list.
-func (c *cursor) compare(d *cursor) int {
-	return cmp.Or(cmp.Compare(c.State, d.State), cmp.Compare(c.Severity, d.Severity), cmp.Compare(c.Overdue, d.Overdue),
-		cmp.Compare(c.Number, d.Number), cmp.Compare(c.ID, d.ID))
-}
-
 // eachStanding gives fn the versions that were alerts at an instant: due soon or overdue, as known then. at is the
-// instant of asOf. What fn is given is good as long as it likes, but for the row itself.
-func eachStanding(ctx context.Context, v *projections.View, asOf events.AsOf, at time.Time, fn func(*row) error) error {
+// instant of asOf. The body is fn's own, the row is not.
+func eachStanding(ctx context.Context, v *projections.View, asOf events.AsOf, at time.Time, fn func(r *row, body []byte) error) error {
 	t := at.UnixMicro()
-	if err := each(ctx, v, false, `SELECT body FROM {current} WHERE warn_from <= ?`, func(r *row) error {
+	if err := each(ctx, v, false, `SELECT body FROM {current} WHERE warn_from <= ?`, func(r *row, body []byte) error {
 		if !r.known.includedIn(asOf) {
 			return nil
 		}
-		return fn(r)
+		return fn(r, body)
 	}, t); err != nil || asOf.IsNow() {
 		return err
 	}
@@ -165,16 +201,16 @@ func eachStanding(ctx context.Context, v *projections.View, asOf events.AsOf, at
 	const past = `SELECT body FROM {past} WHERE node `
 	query := past + `IN (` + join(left) + `) AND until_at >= ?1 UNION ALL ` + past + `IN (` + join(right) + `) AND alert_from <= ?1 UNION ALL ` +
 		past + fmt.Sprintf(`= %d AND alert_from <= ?1 AND until_at >= ?1`, h)
-	return each(ctx, v, true, query, func(r *row) error {
+	return each(ctx, v, true, query, func(r *row, body []byte) error {
 		if !r.known.includedIn(asOf) || r.until.includedIn(asOf) {
 			return nil
 		}
-		return fn(r)
+		return fn(r, body)
 	}, t)
 }
 
 // each unpacks the rows of a query for bodies.
-func each(ctx context.Context, v *projections.View, past bool, query string, fn func(*row) error, args ...any) error {
+func each(ctx context.Context, v *projections.View, past bool, query string, fn func(r *row, body []byte) error, args ...any) error {
 	rows, err := v.Query(ctx, query, args...)
 	if err != nil {
 		return err
@@ -189,7 +225,7 @@ func each(ctx context.Context, v *projections.View, past bool, query string, fn 
 		if err := r.unpack(body, past); err != nil {
 			return err
 		}
-		if err := fn(&r); err != nil {
+		if err := fn(&r, body); err != nil {
 			return err
 		}
 	}
@@ -208,8 +244,11 @@ func join(nodes []int64) string {
 }
 
 // alert makes an alert of a row.
-func (s *standing) alert(at time.Time, days *calendars) (Alert, error) {
-	r := &s.row
+func (s *standing) alert(at time.Time, days *calendars, shared texts) (Alert, error) {
+	var r row
+	if err := r.unpack(s.body, s.past); err != nil {
+		return Alert{}, err
+	}
 	o := protocol.Obligation{Outcome: protocol.Pending, OverdueFrom: time.UnixMicro(r.overdueFrom).UTC()}
 	for i, l := range r.levels {
 		if l != 0 {
@@ -220,24 +259,25 @@ func (s *standing) alert(at time.Time, days *calendars) (Alert, error) {
 	if r.dueAt != 0 {
 		o.Due.Instant = time.UnixMicro(r.dueAt)
 	}
-	a := Alert{Case: s.Number, Obligation: s.ID, Rule: string(r.rule), Duty: events.Role(r.duty), Due: o.Due.String(), State: protocol.Overdue,
-		Severity: severity(r.severity), Escalation: o.Escalation(at), Jurisdiction: events.Jurisdiction(r.jurisdiction), OverdueFrom: o.OverdueFrom}
+	a := Alert{Case: shared.of(r.number), Obligation: string(r.obligation), Rule: shared.of(r.rule), Duty: events.Role(shared.of(r.duty)), Due: o.Due.String(), State: protocol.Overdue,
+		Severity: severity(r.severity), Escalation: o.Escalation(at), Jurisdiction: events.Jurisdiction(shared.of(r.jurisdiction)), OverdueFrom: o.OverdueFrom}
 	if len(r.holder) > 0 {
-		holder := events.Institution(r.holder)
+		holder := events.Institution(shared.of(r.holder))
 		a.DutyHolder = &holder
 	}
 	if len(r.toward) > 0 {
-		toward := events.Role(r.toward)
+		toward := events.Role(shared.of(r.toward))
 		a.Toward = &toward
 	}
 	if len(r.ackedByID) == 16 {
-		a.AcknowledgedBy = (*uuid.UUID)(r.ackedByID)
+		id := uuid.UUID(r.ackedByID)
+		a.AcknowledgedBy = &id
 	}
-	if s.State != 0 {
+	if !s.late {
 		a.State = protocol.DueSoon
 		return a, nil
 	}
-	n, err := days.overdue(a.Jurisdiction, string(r.subdivision), o.Due.Date)
+	n, err := days.overdue(a.Jurisdiction, shared.of(r.subdivision), o.Due.Date)
 	a.WorkingDaysOverdue = n
 	return a, err
 }

@@ -41,7 +41,7 @@ func Counts(ctx context.Context, e *projections.Engine, now time.Time) ([]Count,
 			return err
 		}
 		// Of the pending ones the clock says which are due soon or overdue.
-		return eachStanding(ctx, v, events.AsOf{}, now, func(r *row) error {
+		return eachStanding(ctx, v, events.AsOf{}, now, func(r *row, _ []byte) error {
 			c := Count{Jurisdiction: events.Jurisdiction(r.jurisdiction), Rule: string(r.rule), State: protocol.Pending}
 			n[c]--
 			c.State = r.stateAt(now)
@@ -94,7 +94,7 @@ func Loads(ctx context.Context, e *projections.Engine, asOf events.AsOf, now tim
 	}
 	loads := make(map[key]*Load)
 	err = e.View(ctx, Name, func(v *projections.View) error {
-		return eachStanding(ctx, v, asOf, at, func(r *row) error {
+		return eachStanding(ctx, v, asOf, at, func(r *row, _ []byte) error {
 			l := loads[key{events.Institution(r.holder), events.Jurisdiction(r.jurisdiction)}]
 			if l == nil {
 				l = &Load{Institution: events.Institution(r.holder), Jurisdiction: events.Jurisdiction(r.jurisdiction)}
@@ -131,7 +131,7 @@ func Loads(ctx context.Context, e *projections.Engine, asOf events.AsOf, now tim
 func DueForWatcher(ctx context.Context, e *projections.Engine, now time.Time) ([]string, error) {
 	var list []string
 	err := e.View(ctx, Name, func(v *projections.View) error {
-		return each(ctx, v, false, `SELECT body FROM {current} WHERE watch_from <= ?`, func(r *row) error {
+		return each(ctx, v, false, `SELECT body FROM {current} WHERE watch_from <= ?`, func(r *row, _ []byte) error {
 			list = append(list, string(r.number))
 			return nil
 		}, now.UnixMicro())

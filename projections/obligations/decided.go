@@ -30,7 +30,7 @@ func EachDecided(ctx context.Context, e *projections.Engine, asOf events.AsOf, n
 	if err != nil {
 		return err
 	}
-	take := func(r *row) error {
+	take := func(r *row, _ []byte) error {
 		if !r.known.includedIn(asOf) {
 			return nil
 		}
@@ -47,11 +47,11 @@ func EachDecided(ctx context.Context, e *projections.Engine, asOf events.AsOf, n
 		if err := each(ctx, v, false, `SELECT body FROM {current}`, take); err != nil || asOf.IsNow() {
 			return err
 		}
-		return each(ctx, v, true, `SELECT body FROM {past} WHERE until_at >= ?`, func(r *row) error {
+		return each(ctx, v, true, `SELECT body FROM {past} WHERE until_at >= ?`, func(r *row, body []byte) error {
 			if r.until.includedIn(asOf) {
 				return nil
 			}
-			return take(r)
+			return take(r, body)
 		}, at.UnixMicro())
 	})
 }

@@ -152,13 +152,14 @@ type row struct {
 	said                                         []byte
 	known                                        moment
 	recordedDue, recordedLevel                   int64
+	past                                         bool
 	until                                        moment // of one in past
 }
 
 // unpack reads a row's body; past says that it is one of the table past.
 func (r *row) unpack(body []byte, past bool) error {
 	d := unpacker{rest: body}
-	*r = row{caseID: d.number(), number: d.text(), jurisdiction: d.text(), obligation: d.text(), rule: d.text()}
+	*r = row{caseID: d.number(), number: d.text(), jurisdiction: d.text(), obligation: d.text(), rule: d.text(), past: past}
 	if outcome := d.byte(); int(outcome) < len(outcomes) {
 		r.outcome = outcomes[outcome]
 	} else {
