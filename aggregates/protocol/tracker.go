@@ -145,8 +145,10 @@ func (t *Tracker) take(touched []*history.Entry, data any) {
 	if t.everything {
 		t.place()
 		t.chain = t.effectiveDecisions()
-		t.holders.recount(t.records)
 		t.markAll()
+	}
+	if len(touched) > 1 { // what was heard before reads otherwise now
+		t.holders.recount(t.records)
 	} else {
 		t.holders.hear(&t.records[e.Revision])
 	}
