@@ -23,7 +23,14 @@ type active struct {
 	about   string
 }
 
-// activation is the activation of a slot that holds; nil while there is none.
+// found keeps the activation that holds in the tracker's one place for it, so that finding it allocates nothing.
+func (t *Tracker) found(a active) *active {
+	a.keys = t.holding.keys[:0]
+	t.holding = a
+	return &t.holding
+}
+
+// activation is the activation of a slot that holds; nil while there is none. It is good until the next call.
 func (t *Tracker) activation(s *slot) *active {
 	switch s.kind {
 	case slotByRelease:
@@ -59,32 +66,46 @@ func (t *Tracker) activation(s *slot) *active {
 		}
 		return nil
 	}
-	var first *active
+	var first *activated
+	var known *events.Event
 	for _, a := range list {
-		switch x := t.holds(a); {
-		case x == nil:
+		switch {
+		case !t.counts(a):
 		case first == nil:
-			first = x
+			first, known = a, a.since
 		default:
-			first.known = earlier(first.known, x.known) // by another activation than the one that counts now
+			known = earlier(known, a.since) // by another activation than the one that counts now
 		}
 	}
-	return first
+	if first == nil {
+		return nil
+	}
+	x := t.holds(first)
+	x.known = known
+	return x
 }
 
-// holds is an activation if it stands and did not come after what ends its rule for good.
-func (t *Tracker) holds(a *activated) *active {
+// counts reports whether an activation stands and did not come after what ends its rule for good.
+func (t *Tracker) counts(a *activated) bool {
 	if !a.stands() {
-		return nil
+		return false
 	}
 	if a.rule.forGood {
 		for _, u := range t.untils[a.rule.until] {
 			if u.stands() && u.at().before(a.at()) {
-				return nil
+				return false
 			}
 		}
 	}
-	x := &active{fact: a.fact, known: a.since, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, data: a.data, about: a.about}
+	return true
+}
+
+// holds is an activation if it counts.
+func (t *Tracker) holds(a *activated) *active {
+	if !t.counts(a) {
+		return nil
+	}
+	x := t.found(active{fact: a.fact, known: a.since, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, data: a.data, about: a.about})
 	x.match(a.match)
 	return x
 }
@@ -112,7 +133,9 @@ func (t *Tracker) activationByRelease(s *slot) *active {
 	}
 	for _, rule := range d.rules.onRelease {
 		if rule.ID == s.Rule {
-			return &active{fact: d.fact, known: t.firstKnown(), rule: rule, version: d.rules.Version, offset: rule.due.offset, keys: []actKey{{rule, ""}}}
+			a := t.found(active{fact: d.fact, known: t.firstKnown(), rule: rule, version: d.rules.Version, offset: rule.due.offset})
+			a.keys = append(a.keys, actKey{rule, ""})
+			return a
 		}
 	}
 	return nil
@@ -135,8 +158,8 @@ func (t *Tracker) activationByChange(s *slot) *active {
 				}
 			}
 			if told != nil {
-				a := &active{fact: d.fact, known: later(told, d.entry.Event), rule: on.rule, version: d.rules.Version, from: t.day(d.entry.OccurredAt),
-					offset: on.due.offset}
+				a := t.found(active{fact: d.fact, known: later(told, d.entry.Event), rule: on.rule, version: d.rules.Version, from: t.day(d.entry.OccurredAt),
+					offset: on.due.offset})
 				a.match(string(s.institution))
 				return a
 			}

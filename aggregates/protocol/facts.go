@@ -225,7 +225,8 @@ func (t *Tracker) read(entry *history.Entry, since *events.Event, data any) read
 		return g
 	}
 	base := fact{entry: entry, since: since}
-	r := reader{t: t, g: &g, base: base, data: data,
+	r := &t.reader
+	*r = reader{t: t, g: &g, base: base, data: data,
 		binding: binding{event: data, actor: actor{Role: string(entry.Actor.Role), Institution: string(entry.Actor.Institution)}}}
 	r.caseFacts()
 	if d, ok := events.DisclosureOf(data); ok {
@@ -242,6 +243,7 @@ func (t *Tracker) read(entry *history.Entry, since *events.Event, data any) read
 	}
 	r.activations()
 	r.acts()
+	*r = reader{}
 	return g
 }
 
