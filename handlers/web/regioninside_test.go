@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,9 @@ func (f fakeRegion) Matrix(_ context.Context, _ *protocol.Book, q regional.Query
 		c := f.cells[min(i, len(f.cells)-1)]
 		if c.Jurisdiction = j; q.Jurisdiction == "" || q.Jurisdiction == j {
 			m.Jurisdictions = append(m.Jurisdictions, regional.Jurisdiction{Code: j, Protocol: regional.Protocol{Version: c.Version, Source: c.Source, Default: true}})
+			c.ByPeriod = slices.DeleteFunc(slices.Clone(c.ByPeriod), func(f regional.PeriodPerformance) bool {
+				return strings.Contains(f.Period, "Q") != (q.Period == regional.Quarters)
+			})
 			rule.Cells = append(rule.Cells, c)
 		}
 	}
@@ -131,6 +135,38 @@ func TestDifferences(t *testing.T) {
 	}
 	if _, body := serveRegion(t, f, "/region?jurisdiction=RS"); strings.Contains(body, "Most others:") || strings.Contains(body, "20 working") {
 		t.Error("what others ask stands where nothing differs")
+	}
+}
+
+// TestPeriodsStandInTheirColumns: the one in focus has all time, its years and the total, or a year and its quarters; a
+// year of all six stands alone.
+func TestPeriodsStandInTheirColumns(t *testing.T) {
+	of := func(due int) regional.Performance {
+		share, none := 1.0, 0.0
+		return regional.Performance{Due: &due, Met: &due, ShareMet: &share, ShareMetLate: &none, ShareMissed: &none}
+	}
+	cell := regional.Cell{InForce: true, Duty: "csw", Period: "30 days before release", Severity: "high", Performance: of(30)}
+	for i, period := range []string{"2025", "2026", "2026-Q1", "2026-Q2", "2026-Q4"} {
+		cell.ByPeriod = append(cell.ByPeriod, regional.PeriodPerformance{Period: period, Performance: of(11 + i)})
+	}
+	for query, want := range map[string][]string{
+		"":                             {"30", "30", "30", "30", "30", "30", "few"},
+		"?period=2026":                 {"12", "12", "12", "12", "12", "12"},
+		"?period=2027":                 nil, // told once for all
+		"?jurisdiction=ME":             {"30", "11", "12", "few"},
+		"?jurisdiction=ME&period=2026": {"12", "13", "14", "few", "15"},
+	} {
+		_, body := serveRegion(t, fakeRegion{cells: []regional.Cell{cell}, title: "R"}, "/region"+query)
+		table := body[strings.Index(body, "<tbody"):strings.Index(body, "</table>")]
+		var got []string
+		for _, m := range regexp.MustCompile(`>(\d+) of \d+<|"few">(too few)`).FindAllStringSubmatch(table, -1) {
+			if got = append(got, m[1]); m[1] == "" {
+				got[len(got)-1] = "few"
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("/region%s shows %q, want %q", query, got, want)
+		}
 	}
 }
 
