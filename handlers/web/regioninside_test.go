@@ -159,7 +159,7 @@ func TestPeriodsStandInTheirColumns(t *testing.T) {
 		_, body := serveRegion(t, fakeRegion{cells: []regional.Cell{cell}, title: "R"}, "/region"+query)
 		table := body[strings.Index(body, "<tbody"):strings.Index(body, "</table>")]
 		var got []string
-		for _, m := range regexp.MustCompile(`(\d+) of \d+|(too few) to show</span></div>`).FindAllStringSubmatch(table, -1) {
+		for _, m := range regexp.MustCompile(`>(\d+) of \d+<|"few">(too few)`).FindAllStringSubmatch(table, -1) {
 			if got = append(got, m[1]); m[1] == "" {
 				got[len(got)-1] = "few"
 			}
