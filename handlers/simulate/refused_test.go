@@ -38,3 +38,21 @@ func TestUnreadableActionsAreRefusedAsInvalid(t *testing.T) {
 		}
 	}
 }
+
+// CaseConsulted, AccessDenied and ExportProduced are of "any" role (catalogue.yaml, access), and HR02 is judged by
+// them: a scenario tells who looked, in a stream of its own. The role system is none of the institutions.
+func TestScenarioTellsWhoLooked(t *testing.T) {
+	look := func(role, extra string) string {
+		return `{"case":"MK-2026-0900","type":"CaseConsulted","recordedAt":"2026-01-12T10:00:00+01:00","actor":{"officer":"o","role":"` + role +
+			`","institution":"mk-x"},"data":{"view":"timeline","justification":"yearly review","policy":[]}` + extra + "}\n"
+	}
+	var store events.Store
+	result, err := simulate.Run(t.Context(), setup(&store), read(t, "f.ndjson", opened+"}\n"+look("ombudsman", "")+look("system", `,"expect":"refused","because":["not-allowed"]`)))
+	if err != nil || !result.OK() {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	log := all(t, store)
+	if last := log[len(log)-1]; last.Type != "CaseConsulted" || last.Stream != events.AccessStream("MK-2026-0900") {
+		t.Errorf("recorded %s in %s", last.Type, last.Stream)
+	}
+}
