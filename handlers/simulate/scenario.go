@@ -178,39 +178,50 @@ func (x *extra) sensible() error {
 	return nil
 }
 
-// split parts a line into the extra fields and the action record.
+// split parts a line into the extra fields and the action record. A field that stands twice, and text that is not
+// UTF-8, are left to the strict readers of the two parts: a line may expect that its action is refused for them.
 func split(text []byte) (own, rest []byte, err error) {
-	var whole jsontext.Value
-	if err := events.Strict(text, &whole); err != nil { // one JSON object, no field twice, nothing after it
-		return nil, nil, err
-	}
 	var mine, others []string
-	d := jsontext.NewDecoder(bytes.NewBuffer(whole))
+	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if d.PeekKind() != '{' {
+		return nil, nil, wholeLine(text)
+	}
 	if _, err := d.ReadToken(); err != nil {
-		return nil, nil, err
+		return nil, nil, wholeLine(text)
 	}
 	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
+		name, err := d.ReadValue()
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, wholeLine(text)
 		}
-		field := name.String()
+		name = name.Clone()
 		value, err := d.ReadValue()
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, wholeLine(text)
 		}
-		quoted, err := jsontext.AppendQuote(nil, field)
-		if err != nil {
-			return nil, nil, err
-		}
-		member := string(quoted) + ":" + string(value)
-		if slices.Contains(extraFields, field) {
+		member := string(name) + ":" + string(value)
+		if field, err := jsontext.AppendUnquote(nil, name); err == nil && slices.Contains(extraFields, string(field)) {
 			mine = append(mine, member)
 		} else {
 			others = append(others, member)
 		}
 	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, nil, wholeLine(text)
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) { // nothing after the object
+		return nil, nil, wholeLine(text)
+	}
 	return object(mine), object(others), nil
+}
+
+// wholeLine says what is wrong with a line that is not one JSON object.
+func wholeLine(text []byte) error {
+	var whole jsontext.Value
+	if err := events.Strict(text, &whole); err != nil {
+		return err
+	}
+	return &events.FieldError{Expected: "one JSON object", Got: "something else"}
 }
 
 func object(members []string) []byte { return []byte("{" + strings.Join(members, ",") + "}") }

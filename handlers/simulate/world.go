@@ -141,14 +141,16 @@ func (w *World) EndOfDay(ctx context.Context) error {
 }
 
 // Record lets the time pass to an instant and records an action then. Of the role system it takes what a case
-// holds, as only a simulation does. Its errors are those of record.Recorder.
+// holds, and of the officers who looked at a case that they did, as only a simulation does: elsewhere traga says
+// both by itself. Its errors are those of record.Recorder.
 func (w *World) Record(ctx context.Context, at time.Time, a *record.Action) (record.Receipt, error) {
 	if err := w.Advance(ctx, at); err != nil {
 		return record.Receipt{}, err
 	}
 	enter := w.recorder.Record
 	kind, known := events.KindOf(a.Type)
-	if known && kind.Family == events.CaseFamily && a.Actor.Role == events.System {
+	if known && (kind.Family == events.CaseFamily && a.Actor.Role == events.System ||
+		kind.Family == events.AccessFamily && a.Actor.Role != events.System) {
 		enter = w.recorder.RecordInternal
 	}
 	receipt, err := enter(ctx, a, record.AnyRevision)
