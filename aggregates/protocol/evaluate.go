@@ -17,6 +17,7 @@ type active struct {
 	party   events.Party
 	from    events.Date // what an after-event due date is counted from
 	offset  offset
+	passed  int // how many of the last alternates are decided on already
 	data    any
 	about   string
 }
@@ -77,7 +78,7 @@ func (t *Tracker) holds(a *activated) *active {
 			}
 		}
 	}
-	x := &active{fact: a.fact, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, data: a.data, about: a.about}
+	x := &active{fact: a.fact, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, passed: a.passed, data: a.data, about: a.about}
 	x.match(a.match)
 	return x
 }
