@@ -196,7 +196,7 @@ type land struct {
 	decrees  []decree
 	// subdivisions of institutions that the directory names one for (BA only).
 	subdivisions map[events.Institution][]placed // in order of recording
-	calendars    map[string]*calendar.Calendar // by subdivision, "" for none
+	calendars    map[string]*calendar.Calendar   // by subdivision, "" for none
 }
 
 // Edition is a rule set with its time in force.

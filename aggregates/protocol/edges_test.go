@@ -163,15 +163,18 @@ func TestEdges(t *testing.T) {
 
 func TestPeriodsInWords(t *testing.T) {
 	for text, want := range map[string]string{"1 day": "1 day", "15 days": "15 days", "1 working day": "1 working day", "6 months": "6 months",
-		"12 months": "12 months", "5 years": "5 years", "18 months": "18 months", "72 hours": "72 hours"} {
+		"12 months": "12 months", "5 years": "5 years", "18 months": "18 months", "20 years": "20 years", "72 hours": "72 hours"} {
 		if o, err := parseOffset(text); err != nil || o.String() != want {
 			t.Errorf("%s: %s, %v", text, o, err)
 		}
 	}
-	for text, want := range map[string]bool{"30 days": true, "29 days": false, "1 month": true, "22 working days": true, "21 working days": false, "72 hours": false, "720 hours": true} {
+	for text, want := range map[string]bool{"30 days": true, "29 days": false, "1 month": true, "22 working days": true, "21 working days": false, "72 hours": false, "719 hours": false, "720 hours": true} {
 		if o, _ := parseOffset(text); o.atLeast(30) != want {
 			t.Errorf("%s lasts 30 days or more: %v", text, !want)
 		}
+	}
+	if o, _ := parseOffset("1 month"); o.atLeast(31) {
+		t.Error("a month lasts 31 days or more")
 	}
 	for _, text := range []string{"", "3", "x days", "0 days", "-1 days", "3 fortnights", "3 workingdays"} {
 		if _, err := parseOffset(text); err == nil {

@@ -186,6 +186,20 @@ func TestARuleOfOnesOwn(t *testing.T) {
 	s.want("2025-06-02 10:00", "own", "2025-06-03 due-soon") // the level as the event itself says
 }
 
+// A party or day that no shipped rule names is told by its field.
+func TestUnusualPartiesAndDaysInWords(t *testing.T) {
+	s := withOwn(t, "activation: {event: ExpectedReleaseDateSet}", "due: {after: 3 days, from: event.date}", "fulfilment: {event: CaseClosed}")
+	rules := s.book.Rules("MK", day("2025-06-02"))
+	if r := rules[len(rules)-1]; r.Period != "3 days after the day named as date" {
+		t.Errorf("%+v", r)
+	}
+	s = withOwn(t, "activation: {event: ComplaintLodged}", "duty: {party: event.about}", "fulfilment: {event: CaseClosed}")
+	rules = s.book.Rules("MK", day("2025-06-02"))
+	if r := rules[len(rules)-1]; r.Duty != "the party named as about" {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A jurisdiction may warn and escalate otherwise.
 func TestWarningAndEscalationOfOnesOwn(t *testing.T) {
 	s := newStory(t, "MK")
