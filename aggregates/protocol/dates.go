@@ -46,7 +46,7 @@ func (t *Tracker) dates(s *slot, a *active, settled *fact, known func(*fact) boo
 // alternate is the offset that holds for an activation, judged by the state of the case as known when a step was
 // recorded; the sentence as on record by the end of that day, so that the order within an import changes nothing.
 func (t *Tracker) alternate(a *active, plain offset, step *fact) offset {
-	for _, alt := range a.rule.alternates {
+	for _, alt := range a.rule.alternates[:len(a.rule.alternates)-a.passed] {
 		if !alt.when.stateful {
 			continue // judged when the activation was read
 		}

@@ -19,6 +19,7 @@ type active struct {
 	party   events.Party
 	from    events.Date // what an after-event due date is counted from
 	offset  offset
+	passed  int // how many of the last alternates are decided on already
 	data    any
 	about   string
 }
@@ -105,7 +106,7 @@ func (t *Tracker) holds(a *activated) *active {
 	if !t.counts(a) {
 		return nil
 	}
-	x := t.found(active{fact: a.fact, known: a.since, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, data: a.data, about: a.about})
+	x := t.found(active{fact: a.fact, known: a.since, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, passed: a.passed, data: a.data, about: a.about})
 	x.match(a.match)
 	return x
 }
@@ -270,13 +271,22 @@ func (t *Tracker) from(list []*act, a *active) int {
 // one that counts now because it was done first.
 func (t *Tracker) metSince(a *active, met *done) *events.Event {
 	first := met.since
+	try := func(f *fact) {
+		if !f.stands() || f.since.Revision >= first.Revision {
+			return
+		}
+		if m, _ := t.fulfilment(a, func(y *fact) bool { return y.since.Revision <= f.since.Revision }); m != nil && m.since.Revision < first.Revision {
+			first = m.since
+		}
+	}
 	for _, key := range a.keys {
 		for _, x := range t.acts[key] {
-			if !x.stands() || x.since.Revision >= first.Revision {
-				continue
-			}
-			if m, _ := t.fulfilment(a, func(y *fact) bool { return y.since.Revision <= x.since.Revision }); m != nil && m.since.Revision < first.Revision {
-				first = m.since
+			try(&x.fact)
+			if a.rule.precededBy != "" {
+				// What had to come before the act may be what came on record last.
+				for _, f := range t.precedents[actKey{x.rule, x.same}] {
+					try(f)
+				}
 			}
 		}
 	}

@@ -76,6 +76,7 @@ type activated struct {
 	party        events.Party
 	from         events.Date          // the date that the due date is counted from
 	offset       offset               // as the guards that the event alone decides say
+	passed       int                  // how many of the alternates are not to be judged any more: this one and those after it
 	data         any                  // for guards that read the state of the case too
 	recipients   []events.Institution // of a corrected or annulled disclosure
 }
@@ -285,11 +286,11 @@ func (r *reader) activations() {
 		if on.party != nil {
 			a.party = on.party(e.Event, r.data)
 		}
-		for _, alt := range on.alternates {
+		for i, alt := range on.alternates {
 			if alt.when.stateful {
 				a.data = r.data
 			} else if alt.when.holds(&r.binding) {
-				a.offset = alt.offset
+				a.offset, a.passed = alt.offset, len(on.alternates)-i
 				break
 			}
 		}
