@@ -209,6 +209,7 @@ func (n *node) sources(now func() time.Time) metrics.Sources {
 
 // serve answers requests and follows the log until ctx ends; then it lets requests end, and closes.
 func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(context.Context) error) error {
+	asked := ctx // ends when the operator ends the service
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	server := &http.Server{Handler: n.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute,
@@ -227,13 +228,14 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 		}
 	})
 	<-ctx.Done()
+	n.log.InfoContext(ctx, "traga stops: no new requests; those under way may end", "cause", context.Cause(ctx), "asked", asked.Err() != nil)
 	close(n.closing)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	err := server.Shutdown(grace)
 	work.Wait()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		err = errors.Join(cause, err)
+	if asked.Err() == nil { // a part of the service ended by itself, with whatever error
+		err = errors.Join(fmt.Errorf("the service ended by itself: %w", context.Cause(ctx)), err)
 	}
 	return errors.Join(err, n.close())
 }
