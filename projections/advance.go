@@ -16,7 +16,7 @@ import (
 const readLimit = 1024
 
 // projected are the streams that projections read.
-var projected = events.Filter{StreamPrefixes: []string{casePrefix, protocolPrefix, directoryPrefix}}
+var projected = events.Filter{StreamPrefixes: []string{casePrefix, protocolPrefix, directoryPrefix, accessPrefix}}
 
 // group is the projections that stand at the same position and go on together: each event is read, decoded and
 // folded once for all of them. It belongs to one goroutine at a time.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"traga.internal/aggregates/history"
 	"traga.internal/aggregates/protocol"
@@ -18,7 +19,11 @@ const (
 	casePrefix      = "case-"
 	protocolPrefix  = "protocol-"
 	directoryPrefix = "directory-"
+	accessPrefix    = "access-"
 )
+
+// isOfCase reports whether an event is folded into a case. One that says who looked at a case is not.
+func isOfCase(e *events.Event) bool { return strings.HasPrefix(e.Stream, casePrefix) }
 
 // concernsRules reports whether an event can change which rules or which calendar apply.
 func concernsRules(e *events.Event) bool {
@@ -159,7 +164,7 @@ func (f *folder) page(ctx context.Context, page []*events.Event, collect func(sh
 func (f *folder) cut(ctx context.Context, page []*events.Event, collect func(shard int, s *Step)) error {
 	if f.cases != nil {
 		for _, e := range page {
-			if e.Revision == 0 && e.Case != "" {
+			if e.Revision == 0 && isOfCase(e) {
 				f.cases[e.Jurisdiction] = append(f.cases[e.Jurisdiction], e.Stream)
 			}
 		}
@@ -192,7 +197,7 @@ func (f *folder) cut(ctx context.Context, page []*events.Event, collect func(sha
 }
 
 func (s *shard) step(ctx context.Context, e *events.Event, collect func(*Step)) error {
-	if e.Case == "" {
+	if !isOfCase(e) {
 		collect(&Step{Event: e})
 		return nil
 	}

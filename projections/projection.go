@@ -53,7 +53,8 @@ type Collector interface {
 // Step is one event, folded into its case; or a case that changed because the rules or the calendar did.
 type Step struct {
 	Event *events.Event
-	// Case is the case as it is known after the event; nil for an event of no case.
+	// Case is the case as it is known after the event; nil for an event of no case's own stream, such as one that
+	// says who looked at a case.
 	Case *Case
 	// Entries are the case's entries whose standing the event changed: its own, and those that it corrected or
 	// annulled.

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ type act struct {
 	fact
 	rule  *rule
 	match string
-	parts uint8  // which of the guards of together it fulfils, a bit for each
+	part  uint8  // which of the guards of together it fulfils, as a bit
 	ends  bool   // nothing is due after it
 	same  string // what an event that must have come before has in common with it
 }
@@ -121,10 +122,12 @@ type record struct {
 	entry     *history.Entry
 	first     reading // as first recorded
 	corrected *reading
+	earlier   []reading // as corrected before
 }
 
 // reading is what an entry says.
 type reading struct {
+	since      *events.Event // the entry itself, or the correction by which it says so
 	facts      []based
 	recipients []events.Party     // of an event that shares
 	prison     events.Institution // where the person is from then on
@@ -149,6 +152,8 @@ func (t *Tracker) settle(entry *history.Entry) {
 	}
 	if r.corrected != nil {
 		stale(r.corrected, true)
+		since := r.corrected.since
+		r.earlier = append(slices.DeleteFunc(r.earlier, func(g reading) bool { return g.since == since }), *r.corrected)
 		r.corrected = nil
 	}
 	if entry.Correction == nil {
@@ -158,23 +163,64 @@ func (t *Tracker) settle(entry *history.Entry) {
 	stale(&r.first, true)
 	g := t.read(entry, entry.Correction, entry.Now)
 	r.corrected = &g
-	// What the entry had said before any correction has counted since its own recording.
 	for _, f := range g.facts {
-		a, ok := f.(*act)
-		if !ok {
-			continue
+		t.lasting(r, f, entry.Correction)
+	}
+}
+
+// lasting lets a corrected fact count from the first recording on from which the entry has said so without a
+// break: "recordedLate follows the correction where only a correction made the act count".
+func (t *Tracker) lasting(r *record, f based, last *events.Event) {
+	var since *events.Event
+	for g := range r.saidBefore(t, last) {
+		switch {
+		case !slices.ContainsFunc(g.facts, func(old based) bool { return saysTheSame(old, f) }):
+			since = nil
+		case since == nil:
+			since = g.since
 		}
-		for _, old := range r.first.facts {
-			if b, ok := old.(*act); ok && b.rule == a.rule && b.match == a.match && b.parts&a.parts == a.parts && b.same == a.same {
-				a.since = b.since
+	}
+	if since != nil {
+		f.base().since = since
+	}
+}
+
+// saidBefore are the entry's readings before its last correction: the first, then those of the corrections that
+// stand, in order of recording.
+func (r *record) saidBefore(t *Tracker, last *events.Event) iter.Seq[*reading] {
+	return func(yield func(*reading) bool) {
+		if !yield(&r.first) {
+			return
+		}
+		slices.SortFunc(r.earlier, func(a, b reading) int { return cmp.Compare(a.since.Revision, b.since.Revision) })
+		for i := range r.earlier {
+			g := &r.earlier[i]
+			if g.since.Revision < last.Revision && t.records[g.since.Revision].entry.Stands() && !yield(g) {
+				return
 			}
 		}
 	}
 }
 
+// saysTheSame reports whether two facts of one entry make the same obligation, or meet the same.
+func saysTheSame(a, b based) bool {
+	switch a := a.(type) {
+	case *act:
+		b, ok := b.(*act)
+		return ok && b.rule == a.rule && b.match == a.match && b.part == a.part && b.same == a.same
+	case *activated:
+		b, ok := b.(*activated)
+		return ok && b.rule == a.rule && b.about == a.about
+	case *said[events.Institution]:
+		b, ok := b.(*said[events.Institution])
+		return ok && b.value == a.value
+	}
+	return false
+}
+
 // read takes the facts out of an entry; since is the event from which on it says so.
 func (t *Tracker) read(entry *history.Entry, since *events.Event, data any) reading {
-	var g reading
+	g := reading{since: since}
 	if data == nil {
 		return g
 	}
@@ -320,19 +366,21 @@ func (r *reader) acts() {
 			if by.activation.each == eachOfTarget {
 				a.match = strings.ToLower(a.match)
 			}
-			for bit, g := range by.together {
-				if g.holds(&r.binding) {
-					a.parts |= 1 << bit
-				}
-			}
 			a.ends = by.ends != nil && by.ends.holds(&r.binding)
 			if by.precededBy != "" {
 				a.same = join(by.samePaths, e.Event, r.data, "\x00")
 			}
-			r.add(a)
-			key := actKey{by.rule, a.match}
-			r.t.acts[key] = insert(r.t.acts[key], a)
-			r.t.markWaiting(key, a.at())
+			if by.together == nil {
+				r.act(a)
+				continue
+			}
+			for bit, g := range by.together { // each part on its own, as a correction may add one to another
+				if g.holds(&r.binding) {
+					part := *a
+					part.part = 1 << bit
+					r.act(&part)
+				}
+			}
 		}
 		for _, rule := range r.t.land.editions[i].precedents[e.Type] {
 			f := r.base
@@ -345,6 +393,13 @@ func (r *reader) acts() {
 			r.t.markRule(rule.ID)
 		}
 	}
+}
+
+func (r *reader) act(a *act) {
+	r.add(a)
+	key := actKey{a.rule, a.match}
+	r.t.acts[key] = insert(r.t.acts[key], a)
+	r.t.markWaiting(key, a.at())
 }
 
 // markWaiting marks the obligations that an act can touch: not those that an earlier act has met already.

@@ -357,12 +357,37 @@ func (l *ruleLoader) read(n *yaml.Node) error {
 			if !l.docs[i].inherited {
 				return &RuleError{File: l.file, Line: n.Line, Rule: id, Problem: "the id is used twice"}
 			}
+			l.adapt(&l.docs[i])
+			r.doc.fillFrom(l.docs[i].doc, n)
 			l.docs[i] = r
 			return nil
 		}
 	}
 	l.docs = append(l.docs, r)
 	return nil
+}
+
+// fillFrom takes from the inherited rule each field that the overlay's rule, n, does not name: a jurisdiction that
+// changes a period writes nothing but the rule's id and its due. A field that is named replaces the inherited one
+// whole. The source is not inherited: it is that of who changed the rule.
+func (d *ruleDoc) fillFrom(inherited ruleDoc, n *yaml.Node) {
+	mine, theirs := reflect.ValueOf(d).Elem(), reflect.ValueOf(inherited)
+	for i := range mine.NumField() {
+		key, _, _ := strings.Cut(mine.Type().Field(i).Tag.Get("yaml"), ",")
+		if key != "source" && !names(n, key) {
+			mine.Field(i).Set(theirs.Field(i))
+		}
+	}
+}
+
+// names reports whether a mapping has the key.
+func names(n *yaml.Node, key string) bool {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
 }
 
 // adapt gives an inherited rule the overlay's roles and source.

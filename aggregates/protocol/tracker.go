@@ -38,7 +38,7 @@ type Tracker struct {
 	risks       []*said[string]
 	sentences   []*said[int]
 	closings    []*said[bool]
-	told        map[events.Institution][]*fact // planned-release notifications
+	told        map[events.Institution][]*said[events.Institution] // planned-release notifications
 	toldTo      []events.Institution
 	sharings    map[events.ID][]*sharing // by consent
 	withdrawals map[events.ID][]*activated

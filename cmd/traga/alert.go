@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	verdicts "traga.internal/projections/safeguards"
 	"traga.internal/projections/timeline"
 )
 
@@ -53,7 +55,11 @@ func (a *app) alertListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(cmd, alerts, func(w io.Writer) { listAlerts(w, alerts) })
+			nothing := "Nothing is overdue or due soon."
+			if institution != "" {
+				nothing = "Nothing is overdue or due soon that " + institution + " must act on. (Is it spelt as in the list of all alerts?)"
+			}
+			return a.print(cmd, alerts, func(w io.Writer) { listAlerts(w, alerts, nothing) })
 		}}
 	a.readingFlags(c)
 	c.Flags().String("state", "all", "overdue, due-soon or all")
@@ -76,9 +82,9 @@ func jurisdictionFlag(cmd *cobra.Command) (events.Jurisdiction, error) {
 	return "", usagef("--jurisdiction: expected AL, BA, XK, ME, MK or RS")
 }
 
-func listAlerts(w io.Writer, alerts []obligations.Alert) {
+func listAlerts(w io.Writer, alerts []obligations.Alert, nothing string) {
 	if len(alerts) == 0 {
-		fmt.Fprintln(w, "Nothing is overdue or due soon.")
+		fmt.Fprintln(w, nothing)
 		return
 	}
 	t := newTable(w, "STATE", "SEVERITY", "CASE", "DUTY", "WHO MUST ACT", "DUE", "WORKING DAYS OVERDUE", "ESCALATION", "NOTED")
@@ -138,72 +144,67 @@ func (a *app) safeguardCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			verdicts, err := a.verdicts(cmd.Context(), s, args)
-			if err != nil {
+			var q verdicts.Query
+			if q.Jurisdiction, err = jurisdictionFlag(cmd); err != nil {
 				return err
 			}
-			failing, _ := cmd.Flags().GetBool("failing")
-			shown := []safeguards.Verdict{}
-			found := false
-			for _, v := range verdicts {
-				found = found || v.Verdict == safeguards.Fail
-				if !failing || v.Verdict == safeguards.Fail {
-					shown = append(shown, v)
+			if q.Safeguard, _ = cmd.Flags().GetString("safeguard"); q.Safeguard != "" {
+				if _, ok := safeguards.Find(q.Safeguard); !ok {
+					return usagef("--safeguard: expected HR01 to HR29")
 				}
+			}
+			if failing, _ := cmd.Flags().GetBool("failing"); failing {
+				q.Verdict = safeguards.Fail
+			}
+			shown, err := a.verdicts(cmd.Context(), s, args, q)
+			if err != nil {
+				return err
 			}
 			if err := a.print(cmd, shown, func(w io.Writer) { listVerdicts(w, shown) }); err != nil {
 				return err
 			}
-			if found {
+			if slices.ContainsFunc(shown, func(v safeguards.Verdict) bool { return v.Verdict == safeguards.Fail }) {
 				return &codedError{code: exitFindings}
 			}
 			return nil
 		}}
 	a.readingFlags(check)
 	check.Flags().Bool("failing", false, "show only those that fail")
+	check.Flags().String("safeguard", "", "only this one: HR01 to HR29")
+	check.Flags().String("jurisdiction", "", "only the cases of this one: AL, BA, XK, ME, MK or RS")
 	group.AddCommand(check)
 	return group
 }
 
 // verdicts are those of one case, or of all.
-func (a *app) verdicts(ctx context.Context, s *source, numbers []string) ([]safeguards.Verdict, error) {
-	if len(numbers) == 0 {
-		var err error
-		if numbers, err = a.caseNumbers(ctx, s); err != nil {
+func (a *app) verdicts(ctx context.Context, s *source, numbers []string, q verdicts.Query) ([]safeguards.Verdict, error) {
+	query := url.Values{"verdict": {q.Verdict}, "safeguard": {q.Safeguard}, "jurisdiction": {string(q.Jurisdiction)}}
+	if len(numbers) > 0 {
+		if _, err := events.ParseCase(numbers[0]); err != nil {
 			return nil, err
 		}
+		query.Set("case", numbers[0])
 	}
-	p := a.progress("check the cases")
-	defer p.done()
-	all := []safeguards.Verdict{}
-	for i, number := range numbers {
-		if _, err := events.ParseCase(number); err != nil {
-			return nil, err
-		}
-		var (
-			one []safeguards.Verdict
-			err error
-		)
-		if s.server != nil {
-			_, err = s.fetch(ctx, "/v1/safeguards", url.Values{"case": {number}}, &one)
-		} else {
-			one, err = s.localVerdicts(ctx, number)
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one...)
-		p.report(int64(i+1), int64(len(numbers)))
+	if s.server != nil {
+		return fetchAll[safeguards.Verdict](ctx, s, "/v1/safeguards", query)
 	}
-	return all, nil
-}
-
-func (s *source) localVerdicts(ctx context.Context, number string) (verdicts []safeguards.Verdict, err error) {
-	err = s.withCase(ctx, number, s.at, func(c *timeline.Case) (err error) {
-		verdicts, err = c.Safeguards(ctx)
+	var all []safeguards.Verdict
+	if len(numbers) > 0 {
+		err := s.withCase(ctx, numbers[0], s.at, func(c *timeline.Case) (err error) {
+			all, err = c.Safeguards(ctx)
+			all = slices.DeleteFunc(all, func(v safeguards.Verdict) bool { return !q.Wants(&v) })
+			return err
+		})
+		return all, err
+	}
+	err := a.withReadModels(ctx, s, func(e *projections.Engine) (err error) {
+		p := a.progress("check the cases")
+		defer p.done()
+		q.AsOf, q.Now, q.Progress = s.at, a.now(), func(cases int) { p.report(int64(cases), 0) }
+		all, _, err = verdicts.New(e).List(ctx, q)
 		return err
 	})
-	return verdicts, err
+	return all, err
 }
 
 func listVerdicts(w io.Writer, verdicts []safeguards.Verdict) {

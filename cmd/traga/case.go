@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -204,7 +205,7 @@ func (a *app) caseKnowsCommand() *cobra.Command {
 			}
 			return a.print(cmd, known, func(w io.Writer) {
 				if len(known) == 0 {
-					fmt.Fprintf(w, "%s was told nothing of this case.\n", who)
+					fmt.Fprintf(w, "Nothing on record tells %s anything of this case. (Is it spelt as in traga case shares %s?)\n", who, args[0])
 					return
 				}
 				zone := zoneOfCase(args[0])
@@ -334,15 +335,6 @@ func (a *app) cases(ctx context.Context, s *source, jurisdiction events.Jurisdic
 	return cases, err
 }
 
-func (a *app) caseNumbers(ctx context.Context, s *source) ([]string, error) {
-	cases, err := a.cases(ctx, s, "")
-	numbers := make([]string, len(cases))
-	for i, c := range cases {
-		numbers[i] = c.Case
-	}
-	return numbers, err
-}
-
 func listCases(w io.Writer, cases []status.Case) {
 	t := newTable(w, "CASE", "STATUS", "PHASE", "EXPECTED RELEASE", "RELEASED ON", "LAST ENTRY")
 	kosovo := false
@@ -371,11 +363,11 @@ func (a *app) caseDiffCommand() *cobra.Command {
 					return usagef("--from: expected an instant or a position")
 				}
 				if between[i], err = events.ParseAsOf(text); err != nil {
-					return usagef("--%s: %w", flag, err)
+					return usagef("--%s: %s", flag, strings.TrimPrefix(err.Error(), "at: "))
 				}
 				query.Set(flag, text)
 			}
-			lang, _ := cmd.Flags().GetString("lang")
+			lang := s.lang
 			query.Set("lang", lang)
 			var d timeline.Difference
 			if s.server != nil {
@@ -392,16 +384,20 @@ func (a *app) caseDiffCommand() *cobra.Command {
 	a.jsonFlag(c)
 	c.Flags().String("from", "", "the earlier point of view: an instant or a position")
 	c.Flags().String("to", "", "the later one; now when left out")
-	c.Flags().String("lang", "en", "language of the sentences: en, mk, sq, sr, sr-Latn, bs")
+	langFlag(c)
 	return c
 }
 
 func (s *source) localDiff(ctx context.Context, number, lang string, from, to events.AsOf) (d timeline.Difference, err error) {
-	err = s.withCase(ctx, number, from, func(before *timeline.Case) error {
-		return s.withCase(ctx, number, to, func(after *timeline.Case) error {
+	err = s.withCase(ctx, number, to, func(after *timeline.Case) error {
+		err := s.withCase(ctx, number, from, func(before *timeline.Case) error {
 			d = after.Diff(before, lang)
 			return nil
 		})
+		if errors.Is(err, timeline.ErrNoSuchCase) { // since before there was the case, all of it is new
+			d, err = after.Diff(nil, lang), nil
+		}
+		return err
 	})
 	return d, err
 }
@@ -523,8 +519,10 @@ func valueOrDash(v any) string {
 	if v == nil {
 		return "–"
 	}
-	if s, ok := v.(string); ok {
-		return s
+	text := asJSON(v)
+	var s string
+	if json.Unmarshal([]byte(text), &s) == nil {
+		return s // a name or a date, of whatever type
 	}
-	return asJSON(v)
+	return text
 }

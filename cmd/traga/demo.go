@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"traga.internal/aggregates/protocol"
+	"traga.internal/events"
 	"traga.internal/handlers/caseload"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/simulate"
@@ -90,20 +91,37 @@ func (a *app) playCaseload(ctx context.Context, n *node, clock *simulate.Clock) 
 	if err == nil {
 		err = world.Advance(ctx, a.now())
 	}
+	if err == nil {
+		err = n.engine.CatchUp(ctx, nil)
+	}
 	return load, err
 }
 
 func (a *app) welcome(listener net.Listener, load *caseload.Generator) {
 	base := "http://" + listener.Addr().String()
-	one := load.Cases()[0]
+	one := busiest(load)
 	fmt.Fprintf(a.Out, `traga shows a fictional caseload of %d cases on %s
 Nobody has to sign in: only this machine can reach it. Stop it with Ctrl-C.
 
 Three things to try:
   1. See what is overdue, and for whom:        %s/
   2. See who shared what with whom in a case:  %s/cases/%s
-  3. Ask what was known three months ago:      traga alert list --server %s --at %s
-`, len(load.Cases()), base, base, base, one, base, a.now().AddDate(0, -3, 0).UTC().Format(time.RFC3339))
+  3. Ask what was known three months ago:      %s alert list --server %s --at %s
+`, len(load.Cases()), base, base, base, one, a.program, base, a.now().AddDate(0, -3, 0).UTC().Format(time.RFC3339))
+}
+
+// busiest is the case in which the most was shared.
+func busiest(load *caseload.Generator) string {
+	shares, most := map[string]int{}, ""
+	for step := range load.All() {
+		if _, ok := events.DisclosureOf(step.Event.Data); !ok {
+			continue
+		}
+		if shares[step.Event.Case]++; shares[step.Event.Case] > shares[most] {
+			most = step.Event.Case
+		}
+	}
+	return most
 }
 
 // feed records the demo's new events, each when its time has come.

@@ -8,19 +8,24 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"traga.internal/aggregates/protocol"
+	"traga.internal/events"
 	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/api"
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/metrics"
 	"traga.internal/handlers/record"
+	"traga.internal/handlers/web"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	verdicts "traga.internal/projections/safeguards"
 )
 
 // shutdownGrace is how long requests that are under way may take to end.
@@ -60,14 +65,20 @@ There is no sign-in yet: traga listens on this machine's own addresses only.`,
 
 // listen opens the address to serve on. Without a sign-in only this machine may ask.
 func listen(ctx context.Context, address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, usagef("--listen: expected HOST:PORT, such as 127.0.0.1:8080")
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, usagef("--listen: there is no sign-in yet, so traga listens on this machine only: 127.0.0.1:PORT, [::1]:PORT or localhost:PORT")
 	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return nil, usagef("--listen: expected a port from 0 to 65535, such as 8080; 0 takes a free one")
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listen on %s: another program listens there already; stop it, or choose another port with --listen", address)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
@@ -93,17 +104,19 @@ func (a *app) logger(c *config) (*slog.Logger, error) {
 type node struct {
 	store    *sqlitestore.Store
 	engine   *projections.Engine
+	verdicts *verdicts.Reader
 	recorder *record.Recorder
 	watcher  *deadlines.Watcher
 	metrics  *metrics.Metrics
 	handler  http.Handler
 	log      *slog.Logger
 	closing  chan struct{}
+	now      func() time.Time
 }
 
 // openNode opens the store in dir and everything above it. now is the clock of the store and of all reads.
 func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now func() time.Time, notice string) (_ *node, err error) {
-	n := &node{log: log, closing: make(chan struct{})}
+	n := &node{log: log, closing: make(chan struct{}), now: now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
@@ -121,16 +134,20 @@ func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now fu
 	if n.engine, err = projections.Open(ctx, dir, n.store, shipped, readModelList(), projections.WithLogger(log)); err != nil {
 		return nil, err
 	}
+	if err := aheadOfLog(ctx, n.engine, n.store); err != nil {
+		return nil, err
+	}
+	n.verdicts = verdicts.New(n.engine)
 	n.metrics = metrics.New(n.sources(now))
 	n.recorder = newRecorder(n.store, book, now, record.WithObserver(n.metrics))
 	n.watcher = deadlines.New(n.store, rules, dueCases{n.engine}, deadlines.WithClock(now), deadlines.WithLog(log), deadlines.WithObserver(n.metrics.Appended))
 	mux := http.NewServeMux()
-	api.Register(mux, api.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Clock: now, Log: log,
+	api.Register(mux, api.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Verdicts: n.verdicts, Clock: now, Log: log,
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
-	_ = notice
-	n.handler = n.metrics.Observe(guard(http.NewCrossOriginProtection().Handler(mux)))
+	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice})
+	n.handler = n.metrics.Observe(guard(mux))
 	return n, nil
 }
 
@@ -139,20 +156,6 @@ type dueCases struct{ engine *projections.Engine }
 
 func (d dueCases) DueCases(ctx context.Context, now time.Time) ([]string, error) {
 	return obligations.DueForWatcher(ctx, d.engine, now)
-}
-
-// guard sets the headers that every answer carries.
-func guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
 }
 
 func (n *node) ready(ctx context.Context) error {
@@ -193,6 +196,14 @@ func (n *node) sources(now func() time.Time) metrics.Sources {
 			}
 			return list, err
 		},
+		Failures: func(ctx context.Context) ([]metrics.Failure, error) {
+			counts, err := n.verdicts.Counts(ctx, now())
+			var list []metrics.Failure
+			for _, c := range counts {
+				list = append(list, metrics.Failure{Safeguard: c.Safeguard, Jurisdiction: c.Jurisdiction, Cases: c.Failures})
+			}
+			return list, err
+		},
 	}
 }
 
@@ -203,7 +214,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 	server := &http.Server{Handler: n.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn)}
 	var work sync.WaitGroup
-	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch}, more...) {
+	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge}, more...) {
 		work.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				stop(err) // a part of the service that ends by itself ends the service
@@ -238,6 +249,17 @@ func (n *node) watch(ctx context.Context) error {
 		n.log.ErrorContext(ctx, "the deadline watcher starts on read models that are not up to date", "error", err)
 	}
 	return n.watcher.Run(ctx)
+}
+
+// judge judges all cases once, so that the metrics and the lists of a large store need not wait for it later.
+func (n *node) judge(ctx context.Context) error {
+	if err := n.engine.WaitFor(ctx, events.Start, verdicts.Name); err != nil {
+		return nil // it is shut down; or the read model has stopped, which /readyz tells
+	}
+	if _, err := n.verdicts.Counts(ctx, n.now()); err != nil && ctx.Err() == nil {
+		n.log.WarnContext(ctx, "the safeguards could not be counted; the next reading of the metrics tries again", "error", err)
+	}
+	return nil
 }
 
 func (n *node) close() error {

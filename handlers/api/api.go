@@ -24,6 +24,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
+	verdicts "traga.internal/projections/safeguards"
 )
 
 // Log is what the API reads of the store.
@@ -40,6 +41,8 @@ type Config struct {
 	Book     func(context.Context) (*protocol.Book, error)
 	Recorder *record.Recorder
 	Engine   *projections.Engine
+	// Verdicts answers which safeguards hold over all cases; a reader of the API's own when nil.
+	Verdicts *verdicts.Reader
 	Clock    func() time.Time
 	Log      *slog.Logger
 	// Version is what the OpenAPI document says it is of.
@@ -58,6 +61,7 @@ type api struct {
 	book      func(context.Context) (*protocol.Book, error)
 	recorder  *record.Recorder
 	engine    *projections.Engine
+	verdicts  *verdicts.Reader
 	clock     func() time.Time
 	log       *slog.Logger
 	closing   <-chan struct{}
@@ -75,12 +79,16 @@ const maxBody = record.MaxAction + 1
 func Register(mux *http.ServeMux, c Config) {
 	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, clock: c.Clock, log: c.Log, closing: c.Closing,
 		patience: cmp.Or(c.Patience, 10*time.Second), heartbeat: cmp.Or(c.Heartbeat, 15*time.Second)}
+	if a.verdicts = c.Verdicts; a.verdicts == nil {
+		a.verdicts = verdicts.New(c.Engine)
+	}
 	h := humago.New(mux, frameOf(c.Version))
 	h.UseMiddleware(a.framed)
 	a.recordRoutes(h)
 	a.caseRoutes(h)
 	a.listRoutes(h)
 	a.eventRoutes(h)
+	a.regionalRoutes(h)
 	mux.HandleFunc("GET /v1/stream", a.stream)
 	o := h.OpenAPI()
 	describeStream(o)
@@ -126,13 +134,14 @@ func asOf(parameter, text string) (events.AsOf, error) {
 	return at, nil
 }
 
-// seen is what every read over the log or the read models takes.
-type seen struct {
+// Seen is what every read takes that may have to wait for a write. It is exported, as CaseRead, ListRead and Paged
+// are, because the framework finds parameters in exported structs only.
+type Seen struct {
 	MinPosition string `header:"Traga-Min-Position" doc:"wait until this position can be read: the Traga-Position that a write was answered with"`
 }
 
 // upTo waits until the read models have reached the position that a writer wants to read its own write at.
-func (a *api) upTo(ctx context.Context, s seen) error {
+func (a *api) upTo(ctx context.Context, s Seen) error {
 	if s.MinPosition == "" {
 		return nil
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -10,8 +11,9 @@ import (
 	"traga.internal/projections/timeline"
 )
 
-type caseInput struct {
-	seen
+// CaseRead is what every read of one case takes.
+type CaseRead struct {
+	Seen
 	Case string `path:"n" doc:"the case number" example:"MK-2026-0001"`
 	At   string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
 }
@@ -22,7 +24,7 @@ type caseOutput struct {
 }
 
 type timelineInput struct {
-	caseInput
+	CaseRead
 	Order string `query:"order" enum:"occurred,recorded" default:"occurred" doc:"by when it occurred, or by when it was recorded"`
 	Lang  string `query:"lang" default:"en" doc:"the language of the sentences"`
 }
@@ -43,14 +45,14 @@ type obligationsOutput struct {
 }
 
 type knowsInput struct {
-	caseInput
+	CaseRead
 	Who string `query:"who" required:"true" doc:"the institution's id" example:"mk-csw-skopje"`
 }
 
 type knowsOutput struct{ Body []timeline.Knowledge }
 
 type diffInput struct {
-	seen
+	Seen
 	Case string `path:"n" doc:"the case number"`
 	From string `query:"from" required:"true" doc:"an instant or a position"`
 	To   string `query:"to" doc:"an instant or a position; now when left out"`
@@ -58,7 +60,7 @@ type diffInput struct {
 }
 
 type explainInput struct {
-	caseInput
+	CaseRead
 	Obligation string `path:"obligation" doc:"the duty, such as acknowledge/n-csw-1"`
 }
 
@@ -72,7 +74,7 @@ func (a *api) caseRoutes(h huma.API) {
 			Description: description, Tags: []string{"One case"}, Errors: []int{404}}
 	}
 	operation(a, h, get("case", "", "Where a case stands", "Status, phase, release date, and how many duties are pending, due soon, overdue and done."),
-		func(ctx context.Context, in *caseInput) (*caseOutput, error) {
+		func(ctx context.Context, in *CaseRead) (*caseOutput, error) {
 			c, err := a.readAt(ctx, in)
 			if err != nil {
 				return nil, err
@@ -82,14 +84,14 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-timeline", "/timeline", "What happened", "Every entry as it was first recorded, with what corrected or annulled it."),
 		func(ctx context.Context, in *timelineInput) (*timelineOutput, error) {
-			c, err := a.readAt(ctx, &in.caseInput)
+			c, err := a.readAt(ctx, &in.CaseRead)
 			if err != nil {
 				return nil, err
 			}
 			return &timelineOutput{ETag: etag(c.Revision()), Body: c.Timeline(in.Lang, timeline.Order(in.Order))}, nil
 		})
 	operation(a, h, get("case-shares", "/shares", "Who shared what with whom", "One row for each recipient, as corrected by then; annulled entries are left out."),
-		func(ctx context.Context, in *caseInput) (*sharesOutput, error) {
+		func(ctx context.Context, in *CaseRead) (*sharesOutput, error) {
 			c, err := a.readAt(ctx, in)
 			if err != nil {
 				return nil, err
@@ -97,7 +99,7 @@ func (a *api) caseRoutes(h huma.API) {
 			return &sharesOutput{ETag: etag(c.Revision()), Body: c.Shares()}, nil
 		})
 	operation(a, h, get("case-obligations", "/obligations", "Who must do what by when", "Every duty that the protocol laid on someone in this case."),
-		func(ctx context.Context, in *caseInput) (*obligationsOutput, error) {
+		func(ctx context.Context, in *CaseRead) (*obligationsOutput, error) {
 			c, err := a.readAt(ctx, in)
 			if err != nil {
 				return nil, err
@@ -106,7 +108,7 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-knows", "/knows", "What an institution can know", "By direct sharing or onward sharing; what was known stays known after a recall."),
 		func(ctx context.Context, in *knowsInput) (*knowsOutput, error) {
-			c, err := a.readAt(ctx, &in.caseInput)
+			c, err := a.readAt(ctx, &in.CaseRead)
 			if err != nil {
 				return nil, err
 			}
@@ -114,7 +116,7 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-obligation", "/obligations/{obligation...}", "Why a duty is due when it is", "Which entry activated it, how the due date was computed, and what fulfilled it."),
 		func(ctx context.Context, in *explainInput) (*explainOutput, error) {
-			c, err := a.readAt(ctx, &in.caseInput)
+			c, err := a.readAt(ctx, &in.CaseRead)
 			if err != nil {
 				return nil, err
 			}
@@ -134,12 +136,12 @@ func (a *api) caseRoutes(h huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			before, err := a.read(ctx, in.Case, from, in.seen)
+			after, err := a.read(ctx, in.Case, to, in.Seen)
 			if err != nil {
 				return nil, err
 			}
-			after, err := a.read(ctx, in.Case, to, in.seen)
-			if err != nil {
+			before, err := a.read(ctx, in.Case, from, Seen{})
+			if err != nil && !errors.Is(err, timeline.ErrNoSuchCase) { // since before there was the case, all of it is new
 				return nil, err
 			}
 			return &diffOutput{Body: after.Diff(before, in.Lang)}, nil
@@ -147,16 +149,16 @@ func (a *api) caseRoutes(h huma.API) {
 }
 
 // readAt folds the case as it was known at the point of view that the request names.
-func (a *api) readAt(ctx context.Context, in *caseInput) (*timeline.Case, error) {
+func (a *api) readAt(ctx context.Context, in *CaseRead) (*timeline.Case, error) {
 	at, err := asOf("at", in.At)
 	if err != nil {
 		return nil, err
 	}
-	return a.read(ctx, in.Case, at, in.seen)
+	return a.read(ctx, in.Case, at, in.Seen)
 }
 
 // read folds the case up to a point of view, straight from the log.
-func (a *api) read(ctx context.Context, number string, at events.AsOf, s seen) (*timeline.Case, error) {
+func (a *api) read(ctx context.Context, number string, at events.AsOf, s Seen) (*timeline.Case, error) {
 	if _, err := events.ParseCase(number); err != nil {
 		return nil, err
 	}

@@ -37,7 +37,8 @@ func describeStream(o *huma.OpenAPI) {
 		Responses: map[string]*huma.Response{
 			"200": {Description: "a stream without end; the data of each event is a Notice", Content: map[string]*huma.MediaType{
 				"text/event-stream": {Schema: o.Components.Schemas.Schema(reflect.TypeFor[Notice](), true, "Notice")}}},
-			"400": problemResponse(o, http.StatusBadRequest), "503": problemResponse(o, http.StatusServiceUnavailable),
+			"400": problemResponse(o, http.StatusBadRequest), "500": problemResponse(o, http.StatusInternalServerError),
+			"503": problemResponse(o, http.StatusServiceUnavailable),
 		},
 	}}
 }
@@ -123,15 +124,20 @@ func neverNull(s *huma.Schema) {
 	}
 }
 
-// nullWhereAbsent says of an object that stands behind a pointer that it may be null.
+// nullWhereAbsent says that what stands behind a pointer may be null.
 func nullWhereAbsent(s *huma.Schema, t reflect.Type) {
 	if t == nil || t.Kind() != reflect.Struct {
 		return
 	}
 	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if p := s.Properties[name]; p != nil && p.Ref != "" && f.Type.Kind() == reflect.Pointer {
+		name, rest, _ := strings.Cut(f.Tag.Get("json"), ",")
+		p := s.Properties[name]
+		switch {
+		case p == nil || f.Type.Kind() != reflect.Pointer || strings.Contains(rest, "omitempty"):
+		case p.Ref != "":
 			s.Properties[name] = &huma.Schema{Description: p.Description, AnyOf: []*huma.Schema{{Ref: p.Ref}, {Type: "null"}}}
+		default:
+			p.Nullable = true
 		}
 	}
 }

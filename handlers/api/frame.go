@@ -3,6 +3,8 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"path"
+	"reflect"
 	"runtime/debug"
 	"strings"
 
@@ -16,14 +18,27 @@ import (
 func frameOf(version string) huma.Config {
 	c := huma.DefaultConfig("traga", version)
 	c.Info.Description = description
-	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // see describe.go and docs.go
 	c.RejectUnknownQueryParameters = true
 	c.CreateHooks = nil // no $schema links in answers
 	c.Transformers = []huma.Transformer{sameProblems}
 	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat} // does not escape HTML
 	c.DefaultFormat = "application/json"
+	c.Components = &huma.Components{Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName)}
 	return c
+}
+
+// schemaName names the schema of a type: with its package, where that is another, for two rooms may use one name.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	name := huma.DefaultSchemaNamer(t, hint)
+	room := path.Base(t.PkgPath())
+	if t.PkgPath() == "" || room == "api" {
+		return name
+	}
+	return strings.ToUpper(room[:1]) + room[1:] + name
 }
 
 // framework is a request as the framework sees it; under its own name it can't be embedded, having a method of it.

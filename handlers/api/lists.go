@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,25 +15,27 @@ import (
 	"traga.internal/events"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	verdicts "traga.internal/projections/safeguards"
 	"traga.internal/projections/sharing"
 	"traga.internal/projections/status"
 )
 
-// listInput is what every list over all cases takes.
-type listInput struct {
-	seen
+// ListRead is what every list over all cases takes.
+type ListRead struct {
+	Seen
 	At           string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
 	Jurisdiction string `query:"jurisdiction" enum:"AL,BA,XK,ME,MK,RS" doc:"only this one"`
 }
 
-type pageInput struct {
+// Paged is what a list takes that comes in pages.
+type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"how many at most"`
 	Cursor string `query:"cursor" doc:"continues after a page before; see its Link: rel=next"`
 }
 
 type casesInput struct {
-	listInput
-	pageInput
+	ListRead
+	Paged
 	Status string `query:"status" enum:"open,closed" doc:"only these"`
 	Phase  string `query:"phase" enum:"intake,treatment,pre-release,released,post-penal,closed" doc:"only those in this phase"`
 	Search string `query:"q" doc:"a part of the case number"`
@@ -44,8 +47,8 @@ type casesOutput struct {
 }
 
 type alertsInput struct {
-	listInput
-	pageInput
+	ListRead
+	Paged
 	State       string `query:"state" enum:"overdue,due-soon,all" default:"all" doc:"only these"`
 	Institution string `query:"institution" doc:"the institution that must act"`
 }
@@ -58,12 +61,17 @@ type alertsOutput struct {
 type matrixOutput struct{ Body []sharing.Flow }
 
 type safeguardsInput struct {
-	seen
-	At   string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
-	Case string `query:"case" required:"true" doc:"the case number"`
+	ListRead
+	Paged
+	Case      string `query:"case" doc:"only this case, all of it in one page"`
+	Safeguard string `query:"safeguard" pattern:"^HR(0[1-9]|1[0-9]|2[0-9])$" doc:"only this one, HR01 to HR29"`
+	Verdict   string `query:"verdict" enum:"pass,fail,open,not-applicable" doc:"only these"`
 }
 
-type safeguardsOutput struct{ Body []safeguards.Verdict }
+type safeguardsOutput struct {
+	Link []string `header:"Link"`
+	Body []safeguards.Verdict
+}
 
 type projectionsOutput struct{ Body []projections.Status }
 
@@ -75,7 +83,7 @@ func (a *api) listRoutes(h huma.API) {
 	operation(a, h, get("cases", "/v1/cases", "The cases", "By case number."), a.cases)
 	operation(a, h, get("alerts", "/v1/alerts", "What is overdue or due soon", "Most urgent first: overdue before due soon, the gravest first, then the longest overdue."), a.alerts)
 	operation(a, h, get("sharing-matrix", "/v1/sharing-matrix", "Who shares which categories with whom", "How many disclosures, and in how many cases."),
-		func(ctx context.Context, in *listInput) (*matrixOutput, error) {
+		func(ctx context.Context, in *ListRead) (*matrixOutput, error) {
 			at, err := a.point(ctx, in)
 			if err != nil {
 				return nil, err
@@ -83,15 +91,8 @@ func (a *api) listRoutes(h huma.API) {
 			cells, err := sharing.Matrix(ctx, a.engine, sharing.Query{AsOf: at, Jurisdiction: events.Jurisdiction(in.Jurisdiction)})
 			return &matrixOutput{Body: cells}, err
 		})
-	operation(a, h, get("safeguards", "/v1/safeguards", "Whether the safeguards hold in a case", "Each with the entries that show it and one plain sentence.", 404),
-		func(ctx context.Context, in *safeguardsInput) (*safeguardsOutput, error) {
-			c, err := a.readAt(ctx, &caseInput{Case: in.Case, At: in.At, seen: in.seen})
-			if err != nil {
-				return nil, err
-			}
-			verdicts, err := c.Safeguards(ctx)
-			return &safeguardsOutput{Body: verdicts}, err
-		})
+	operation(a, h, get("safeguards", "/v1/safeguards", "Whether the safeguards hold", "By case number, then by safeguard; each with the entries that show it and one plain sentence.", 404),
+		a.safeguards)
 	operation(a, h, get("projections", "/v1/projections", "How far the read models have come", ""),
 		func(ctx context.Context, _ *struct{}) (*projectionsOutput, error) {
 			list, err := a.engine.List(ctx)
@@ -100,16 +101,16 @@ func (a *api) listRoutes(h huma.API) {
 }
 
 // point is the point of view of a list, once the read models have come as far as the request wants.
-func (a *api) point(ctx context.Context, in *listInput) (events.AsOf, error) {
+func (a *api) point(ctx context.Context, in *ListRead) (events.AsOf, error) {
 	at, err := asOf("at", in.At)
 	if err != nil {
 		return at, err
 	}
-	return at, a.upTo(ctx, in.seen)
+	return at, a.upTo(ctx, in.Seen)
 }
 
 func (a *api) cases(ctx context.Context, in *casesInput) (*casesOutput, error) {
-	at, err := a.point(ctx, &in.listInput)
+	at, err := a.point(ctx, &in.ListRead)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func (a *api) cases(ctx context.Context, in *casesInput) (*casesOutput, error) {
 }
 
 func (a *api) alerts(ctx context.Context, in *alertsInput) (*alertsOutput, error) {
-	at, err := a.point(ctx, &in.listInput)
+	at, err := a.point(ctx, &in.ListRead)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +135,30 @@ func (a *api) alerts(ctx context.Context, in *alertsInput) (*alertsOutput, error
 	}
 	return &alertsOutput{Link: nextLink("/v1/alerts", next, url.Values{"at": {in.At}, "jurisdiction": {in.Jurisdiction}, "state": {in.State},
 		"institution": {in.Institution}}, in.Limit), Body: list}, err
+}
+
+func (a *api) safeguards(ctx context.Context, in *safeguardsInput) (*safeguardsOutput, error) {
+	q := verdicts.Query{Jurisdiction: events.Jurisdiction(in.Jurisdiction), Safeguard: in.Safeguard, Verdict: in.Verdict,
+		Now: a.clock(), Limit: in.Limit, Cursor: in.Cursor}
+	if in.Case != "" { // one case is read straight from the log, and must be there
+		c, err := a.readAt(ctx, &CaseRead{Case: in.Case, At: in.At, Seen: in.Seen})
+		if err != nil {
+			return nil, err
+		}
+		all, err := c.Safeguards(ctx)
+		return &safeguardsOutput{Body: slices.DeleteFunc(all, func(v safeguards.Verdict) bool { return !q.Wants(&v) })}, err
+	}
+	at, err := a.point(ctx, &in.ListRead)
+	if err != nil {
+		return nil, err
+	}
+	q.AsOf = at
+	list, next, err := a.verdicts.List(ctx, q)
+	if errors.Is(err, verdicts.ErrCursor) {
+		err = badCursor()
+	}
+	return &safeguardsOutput{Link: nextLink("/v1/safeguards", next, url.Values{"at": {in.At}, "jurisdiction": {in.Jurisdiction},
+		"safeguard": {in.Safeguard}, "verdict": {in.Verdict}}, in.Limit), Body: list}, err
 }
 
 func badCursor() error {

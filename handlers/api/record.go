@@ -58,6 +58,10 @@ func (a *api) recordRoutes(h huma.API) {
 		Tags: []string{"Record"}, RequestBody: body, SkipValidateBody: true, DefaultStatus: http.StatusCreated,
 		Errors: []int{403, 404, 409, 412, 413, 428, 507},
 	}, a.record)
+	answers := h.OpenAPI().Paths["/v1/cases/{n}/events"].Post.Responses
+	again := *answers["201"]
+	again.Description = "It had been recorded before, under the same id or Idempotency-Key; the receipt is that of then"
+	answers["200"] = &again
 	operation(a, h, huma.Operation{
 		OperationID: "check", Method: http.MethodPost, Path: "/v1/cases/{n}/events:check", Summary: "Would this be lawful?",
 		Description: "Answers as recording it now would, and records nothing.",

@@ -29,11 +29,20 @@ type Count struct {
 	Number       int
 }
 
+// Failure is in how many cases a safeguard fails now.
+type Failure struct {
+	Safeguard    string
+	Jurisdiction events.Jurisdiction
+	Cases        int
+}
+
 // Sources are asked each time the metrics are read. A source that fails leaves its metrics out of that reading.
 type Sources struct {
 	LogSize     func(context.Context) (uint64, error)
 	Lags        func(context.Context) ([]Lag, error)
 	Obligations func(context.Context) ([]Count, error)
+	// Failures is asked last: it may need more time than a reading has.
+	Failures func(context.Context) ([]Failure, error)
 }
 
 // Metrics is the set of metrics of one service. It is safe for concurrent use.
@@ -113,19 +122,21 @@ func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 type reading struct{ sources Sources }
 
 // The metrics that are read from the sources.
-func (r *reading) describe() (lag, position, obligations, size *prometheus.Desc) {
+func (r *reading) describe() (lag, position, obligations, failures, size *prometheus.Desc) {
 	return prometheus.NewDesc("traga_projection_lag_events", "Events that the projection has not seen yet.", []string{"projection"}, nil),
 		prometheus.NewDesc("traga_projection_position", "The position that the projection has reached.", []string{"projection"}, nil),
 		prometheus.NewDesc("traga_obligations", "Obligations now, by jurisdiction, rule and state.", []string{"jurisdiction", "rule", "state"}, nil),
+		prometheus.NewDesc("traga_safeguard_failures", "Cases in which the safeguard fails now.", []string{"safeguard", "jurisdiction"}, nil),
 		prometheus.NewDesc("traga_log_size", "Events in the log.", nil, nil)
 }
 
 // Describe implements prometheus.Collector.
 func (r *reading) Describe(ch chan<- *prometheus.Desc) {
-	lag, position, obligations, size := r.describe()
+	lag, position, obligations, failures, size := r.describe()
 	ch <- lag
 	ch <- position
 	ch <- obligations
+	ch <- failures
 	ch <- size
 }
 
@@ -133,7 +144,7 @@ func (r *reading) Describe(ch chan<- *prometheus.Desc) {
 func (r *reading) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	lag, position, obligations, size := r.describe()
+	lag, position, obligations, failures, size := r.describe()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
@@ -154,6 +165,13 @@ func (r *reading) Collect(ch chan<- prometheus.Metric) {
 		if list, err := ask(ctx); err == nil {
 			for _, c := range list {
 				gauge(obligations, float64(c.Number), string(c.Jurisdiction), c.Rule, c.State)
+			}
+		}
+	}
+	if ask := r.sources.Failures; ask != nil {
+		if list, err := ask(ctx); err == nil {
+			for _, c := range list {
+				gauge(failures, float64(c.Cases), c.Safeguard, string(c.Jurisdiction))
 			}
 		}
 	}

@@ -29,6 +29,7 @@ func TestTheMetricsHaveTheNamesThatDashboardsRelyOn(t *testing.T) {
 		Obligations: func(context.Context) ([]Count, error) {
 			return []Count{{"MK", "notify-csw", "overdue", 3}}, nil
 		},
+		Failures: func(context.Context) ([]Failure, error) { return []Failure{{"HR14", "MK", 2}, {"HR26", "MK", 0}}, nil },
 	})
 	m.Appended("NotificationSent", 3*time.Millisecond)
 	m.Conflict()
@@ -39,7 +40,8 @@ func TestTheMetricsHaveTheNamesThatDashboardsRelyOn(t *testing.T) {
 	for _, want := range []string{
 		`traga_events_appended_total{type="NotificationSent"} 1`, `traga_append_duration_seconds_count 1`, `traga_append_conflicts_total 1`,
 		`traga_projection_lag_events{projection="status"} 2`, `traga_projection_position{projection="status"} 40`,
-		`traga_obligations{jurisdiction="MK",rule="notify-csw",state="overdue"} 3`, `traga_log_size 42`,
+		`traga_obligations{jurisdiction="MK",rule="notify-csw",state="overdue"} 3`,
+		`traga_safeguard_failures{jurisdiction="MK",safeguard="HR14"} 2`, `traga_safeguard_failures{jurisdiction="MK",safeguard="HR26"} 0`, `traga_log_size 42`,
 		`traga_http_request_duration_seconds_count{code="404",route="GET /v1/cases/{n}"} 1`,
 	} {
 		if !strings.Contains(got, want+"\n") {

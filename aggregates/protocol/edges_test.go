@@ -1,0 +1,97 @@
+package protocol
+
+import (
+	"strings"
+	"testing"
+
+	"traga.internal/events"
+)
+
+// What a mutation-testing run showed to be held by no other test.
+func TestEdges(t *testing.T) {
+	tell(t, []told{
+		{"who had something on a consent only after its withdrawal, or by an annulled entry, is not told of it", func(s *story) {
+			disclosed := func(to events.Actor) any {
+				return &events.InformationDisclosed{Disclosure: "d", Recipient: to.Party(), Consent: "c"}
+			}
+			s.on("2025-06-02", disclosed(csw))
+			s.annul("2025-06-02 12:00", s.on("2025-06-02", disclosed(police)))
+			s.on("2025-06-03", &events.ConsentWithdrawn{Consent: "c"})
+			s.on("2025-06-04", disclosed(court))
+			s.want("2025-06-05", "withdrawal-notice/c/mk-csw", "2025-06-10 pending")
+			s.want("2025-06-05", "withdrawal-notice/c/mk-police", "none")
+			s.want("2025-06-05", "withdrawal-notice/c/mk-court", "none")
+		}},
+		{"an annulled release ends no plan review", func(s *story) {
+			s.annul("2025-06-03", s.on("2025-06-02", freed()))
+			s.on("2025-06-04", adopted())
+			s.want("2025-06-05", "plan-review/1", "2025-12-04 pending")
+			s.want("2025-06-05", "first-contact", "2025-06-05 cancelled")
+		}},
+		{"an annulled sentence counts for nothing", func(s *story) {
+			s.on("2025-06-02", set("2026-09-02"))
+			s.annul("2025-06-04", s.on("2025-06-03", sentence("2025-03-03", "2026-09-02")))
+			s.want("2025-06-03 10:00", "open-pre-release", "2026-03-02 pending")
+			s.want("2025-06-05", "open-pre-release", "2025-09-02 pending")
+		}},
+		{"a sentence after the release moves nothing", func(s *story) {
+			s.on("2025-06-02", set("2026-09-02"))
+			s.on("2026-09-02", freed())
+			s.on("2026-09-03", sentence("2025-03-03", "2026-09-02"))
+			s.want("2026-09-04", "open-pre-release", "2025-09-02 overdue")
+		}},
+		{"a longer sentence known later leaves one working day", func(s *story) {
+			s.on("2025-06-02", sentence("2025-03-03", "2026-09-02"))
+			s.on("2025-06-02", set("2026-09-02"))
+			s.on("2026-01-12", sentence("2025-03-03", "2028-09-02"))
+			s.want("2026-01-12 10:00", "open-pre-release", "2026-01-13 due-soon compressed")
+		}},
+		{"an annulled acknowledgement of an alert is none", func(s *story) {
+			first := s.on("2025-06-02", &events.AlertAcknowledged{Obligation: "screening", Note: "n"})
+			s.annul("2025-06-03", s.on("2025-06-03", &events.AlertAcknowledged{Obligation: "screening", Note: "n"}))
+			if o := s.find("2025-06-04", "screening"); o.AcknowledgedBy != first {
+				s.t.Errorf("acknowledged by %s", o.AcknowledgedBy)
+			}
+		}},
+		{"an activation annulled before the waiver does not end it", func(s *story) {
+			s.annul("2025-06-03", s.on("2025-06-02", assessed("risk", "low")))
+			s.on("2025-06-04", assessed("needs", ""))
+			s.on("2025-06-05", waive("treatment-plan"))
+			s.want("2025-06-06", "treatment-plan", "2025-07-04 waived")
+		}},
+		{"an activation after the waiver, annulled, does not end it", func(s *story) {
+			s.on("2025-06-02", assessed("risk", "low"))
+			s.on("2025-06-03", waive("treatment-plan"))
+			s.annul("2025-06-05", s.on("2025-06-04", assessed("needs", "")))
+			s.want("2025-06-06", "treatment-plan", "2025-07-02 waived")
+		}},
+		{"a notice of correction may spell the event's id in capitals, not so a request's id", func(s *story) {
+			n := s.on("2025-06-02", planned("n-1", csw))
+			s.annul("2025-06-03", n)
+			s.on("2025-06-04", about("n-2", "correction", csw, strings.ToUpper(n.String())))
+			s.want("2025-06-05", "propagate-correction/"+n.String()+"/mk-csw", "2025-06-10 met on 2025-06-04")
+			s.on("2025-06-05", requested("R", "urgent"))
+			s.on("2025-06-05", &events.InformationRefused{Request: "R"})
+			s.want("2025-06-06", "answer-request/R", "2025-06-09 met on 2025-06-05")
+		}},
+	})
+}
+
+func TestPeriodsInWords(t *testing.T) {
+	for text, want := range map[string]string{"1 day": "1 day", "15 days": "15 days", "1 working day": "1 working day", "6 months": "6 months",
+		"12 months": "12 months", "5 years": "5 years", "18 months": "18 months", "72 hours": "72 hours"} {
+		if o, err := parseOffset(text); err != nil || o.String() != want {
+			t.Errorf("%s: %s, %v", text, o, err)
+		}
+	}
+	for text, want := range map[string]bool{"30 days": true, "29 days": false, "1 month": true, "22 working days": true, "21 working days": false, "72 hours": false, "720 hours": true} {
+		if o, _ := parseOffset(text); o.atLeast(30) != want {
+			t.Errorf("%s lasts 30 days or more: %v", text, !want)
+		}
+	}
+	for _, text := range []string{"", "3", "x days", "0 days", "-1 days", "3 fortnights", "3 workingdays"} {
+		if _, err := parseOffset(text); err == nil {
+			t.Errorf("%q was read", text)
+		}
+	}
+}
