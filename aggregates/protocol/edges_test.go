@@ -110,11 +110,11 @@ func TestEdges(t *testing.T) {
 			s.on("2026-09-02", freed())
 			s.want("2026-09-03", "handover", "2026-08-28 overdue")
 		}},
-		{"waived on record that day makes it not overdue when the date changed", func(s *story) {
+		{"waived after it was overdue, a postponement recorded later does not take the breach away", func(s *story) {
 			s.on("2025-06-02", set("2026-09-02"))
 			s.on("2026-06-08", waive("notify-csw"))
 			s.late("2026-06-10", "2026-06-01", change("2026-09-02", "2026-10-15"))
-			s.want("2026-06-11", "notify-csw", "2026-07-17 waived")
+			s.want("2026-06-11", "notify-csw", "2026-07-17 waived breach 2026-06-04 until 2026-06-08")
 		}},
 		{"who was told by an annulled notice, or only after the change, is not told anew", func(s *story) {
 			s.on("2025-06-02", set("2026-09-02"))
