@@ -26,15 +26,22 @@ type group struct {
 	at      events.Position
 	folder  *folder // nil after a failure: it is made anew at the checkpoint
 	limit   int     // events a transaction
+	// kept is what the members know of their tables, as of the last commit.
+	kept map[*generation]*any
 }
 
 func (e *Engine) newGroup(at events.Position, members ...*generation) *group {
 	return &group{e: e, members: members, at: at, limit: e.o.page}
 }
 
-// page is a part of the log on its way through reading, folding and writing.
+// batch is how many events go from reading to folding at once.
+const batch = 4096
+
+// page is a part of the log on its way through reading, folding and writing. It is read in batches, which folding puts
+// together.
 type page struct {
-	events []*events.Event
+	events []*events.Event // those of the last batch
+	n      int             // events in all
 	to     events.Position
 	more   bool
 	// broken is the event after these that can't be read, and why.
@@ -49,6 +56,11 @@ type work struct {
 	g          *generation
 	collectors []Collector // one for each shard
 	errs       []error
+}
+
+// failed reports whether a member could not digest the page.
+func (p *page) failed() bool {
+	return slices.ContainsFunc(p.work, func(w *work) bool { return errors.Join(w.errs...) != nil })
 }
 
 // lost says which members could not digest a page, and where it ended. They are tried again event by event, so
@@ -70,7 +82,7 @@ func (g *group) advance(ctx context.Context, upTo events.Position, progress func
 			g.folder = nil // it may have run ahead of what was committed
 		}
 	}()
-	read := make(chan *page, 1)
+	read := make(chan *page, 2)
 	foldedPages := make(chan *page, 1)
 	members := slices.Clone(g.members)
 	run, ctx := errgroup.WithContext(ctx)
@@ -80,17 +92,7 @@ func (g *group) advance(ctx context.Context, upTo events.Position, progress func
 	})
 	run.Go(func() error {
 		defer close(foldedPages)
-		for p := range read {
-			if err := g.fold(ctx, p, members); err != nil {
-				return err
-			}
-			select {
-			case foldedPages <- p:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		return nil
+		return g.foldAll(ctx, read, foldedPages, members)
 	})
 	run.Go(func() error {
 		for p := range foldedPages {
@@ -100,7 +102,7 @@ func (g *group) advance(ctx context.Context, upTo events.Position, progress func
 			}
 			failed = append(failed, now...)
 			if progress != nil {
-				progress(p.to, len(p.events))
+				progress(p.to, p.n)
 			}
 			if p.err != nil {
 				return g.stopAll(ctx, p.broken, p.err)
@@ -124,8 +126,8 @@ var errNoneLeft = errors.New("no projection of the group goes on")
 func (g *group) read(ctx context.Context, upTo events.Position, out chan<- *page) error {
 	filter := projected
 	for after, more := g.at, true; more; {
-		p := &page{to: after, events: make([]*events.Event, 0, min(g.limit, readLimit))}
-		for len(p.events) < g.limit && p.err == nil {
+		p := &page{to: after, events: make([]*events.Event, 0, min(g.limit, batch))}
+		for len(p.events) < min(g.limit, batch) && p.err == nil {
 			got, err := g.e.store.ReadAll(ctx, p.to, min(readLimit, g.limit-len(p.events)), filter)
 			if err != nil {
 				return &troubleError{fmt.Errorf("read the log after %s: %w", p.to, err)}
@@ -168,9 +170,43 @@ func (g *group) read(ctx context.Context, upTo events.Position, out chan<- *page
 	return nil
 }
 
-// fold folds a page and lets every member collect from it.
+// foldAll folds batches and puts them together to pages.
+func (g *group) foldAll(ctx context.Context, read <-chan *page, out chan<- *page, members []*generation) error {
+	var whole *page // all batches so far of a page that is not full
+	for more := true; more; {
+		var p *page
+		if p, more = <-read; more {
+			if whole != nil {
+				p.n, p.work = whole.n, whole.work
+			}
+			whole = p
+			if err := g.fold(ctx, p, members); err != nil {
+				return err
+			}
+			if p.more && p.n < g.limit && !p.failed() {
+				continue
+			}
+		}
+		if whole == nil {
+			continue
+		}
+		select {
+		case out <- whole:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		whole = nil
+	}
+	return nil
+}
+
+// fold folds a batch and lets every member collect from it.
 func (g *group) fold(ctx context.Context, p *page, members []*generation) error {
+	p.n += len(p.events)
 	for _, m := range members {
+		if len(p.work) == len(members) {
+			break // not the page's first batch
+		}
 		w := &work{g: m, errs: make([]error, len(g.folder.shards))}
 		for range g.folder.shards {
 			w.collectors = append(w.collectors, m.p.Collect())
@@ -210,9 +246,6 @@ func guard(fn func() error) (err error) {
 // write commits a page: each member's rows and its checkpoint, all in one transaction. When a member fails, the
 // transaction is undone and done again without it. A crash before the commit leaves rows and checkpoints as they
 // were; after it both have moved.
-//
-// There is no savepoint for each member: with one open, SQLite's cost of a statement that fires a trigger grows
-// with the length of the transaction.
 func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 	f, release, err := g.e.use()
 	if err != nil {
@@ -232,7 +265,7 @@ func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 					continue // a rebuilt generation has taken its place
 				}
 				i := slices.IndexFunc(p.work, func(w *work) bool { return w.g == m })
-				if err := writeOne(ctx, f, p.work[i]); err != nil {
+				if err := writeOne(ctx, f, p.work[i], g.keptOf(m)); err != nil {
 					if !isTrouble(err) {
 						bad = &lost{m, p.to, err}
 					}
@@ -245,6 +278,9 @@ func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 			}
 			return nil
 		})
+		if err != nil {
+			g.kept = nil // it may know more than was committed
+		}
 		switch {
 		case err == nil:
 			g.e.moved(left, p.to)
@@ -258,12 +294,23 @@ func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 	}
 }
 
+// keptOf is what a member keeps between its writes.
+func (g *group) keptOf(m *generation) *any {
+	if g.kept == nil {
+		g.kept = make(map[*generation]*any)
+	}
+	if g.kept[m] == nil {
+		g.kept[m] = new(any)
+	}
+	return g.kept[m]
+}
+
 // writeOne writes one member's rows.
-func writeOne(ctx context.Context, f *file, w *work) error {
+func writeOne(ctx context.Context, f *file, w *work, kept *any) error {
 	if err := errors.Join(w.errs...); err != nil {
 		return err
 	}
-	tx := &Tx{f: f, g: w.g}
+	tx := &Tx{f: f, g: w.g, kept: kept}
 	for _, c := range w.collectors {
 		if err := guard(func() error { return c.Write(ctx, tx) }); err != nil {
 			return err

@@ -63,11 +63,11 @@ func ReadOnly() Option { return func(o *options) { o.readOnly = true } }
 // WithLogger says where failures are told; by default nowhere but in List.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
 
-// WithPage sets how many events are committed at once while catching up; 16,384 by default: the more, the fewer rows are
+// WithPage sets how many events are committed at once while catching up; 65,536 by default: the more, the fewer rows are
 // written twice.
 func WithPage(n int) Option { return func(o *options) { o.page = max(1, n) } }
 
-// WithMemory sets how many events of folded cases are kept in memory; 1,000,000 by default, about a gigabyte
+// WithMemory sets how many events of folded cases are kept in memory; 400,000 by default, about a gigabyte
 // when they are all in use. Fewer cost time, never correctness.
 func WithMemory(n int) Option { return func(o *options) { o.memory = max(1, n) } }
 
@@ -78,7 +78,7 @@ func WithMemory(n int) Option { return func(o *options) { o.memory = max(1, n) }
 //
 // book holds the rules as shipped; the engine adds what the log says was published and decreed.
 func Open(ctx context.Context, dir string, store events.Store, book *protocol.Book, set []Projection, opts ...Option) (*Engine, error) {
-	o := options{log: slog.New(slog.DiscardHandler), page: 16384, memory: 1_000_000, shards: min(4, runtime.NumCPU()),
+	o := options{log: slog.New(slog.DiscardHandler), page: 65536, memory: 400_000, shards: min(4, runtime.NumCPU()),
 		poll: 20 * time.Millisecond, retry: time.Second}
 	for _, opt := range opts {
 		opt(&o)

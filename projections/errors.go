@@ -58,7 +58,7 @@ func (e *troubleError) Unwrap() error { return e.err }
 // isTrouble tells trouble of the machine from what an event made a projection fail with.
 func isTrouble(err error) bool {
 	var t *troubleError
-	if errors.As(err, &t) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.As(err, &t) || errors.Is(err, ErrDamaged) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
 	switch sqliteCode(err) {
@@ -72,7 +72,7 @@ func isTrouble(err error) bool {
 
 func isDamage(err error) bool {
 	code := sqliteCode(err)
-	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+	return errors.Is(err, ErrDamaged) || code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
 // sqliteCode is the primary result code of SQLite, 0 for any other error.

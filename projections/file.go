@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -83,6 +84,8 @@ type file struct {
 	writer *sql.DB // nil when read-only
 	conn   *sql.Conn
 	stmts  map[stmtKey]*sql.Stmt
+	execs  map[stmtKey]driver.StmtExecContext
+	args   []driver.NamedValue // of the statement at hand
 }
 
 type stmtKey struct {
@@ -124,7 +127,7 @@ func removeFile(path string) error {
 var errOtherFormat = errors.New("the projections have another format")
 
 func openOwned(ctx context.Context, path string) (_ *file, err error) {
-	f := &file{path: path, stmts: make(map[stmtKey]*sql.Stmt)}
+	f := &file{path: path, stmts: make(map[stmtKey]*sql.Stmt), execs: make(map[stmtKey]driver.StmtExecContext)}
 	defer func() {
 		if err != nil {
 			f.close()
@@ -199,6 +202,7 @@ func (f *file) close() error {
 	for _, s := range f.stmts {
 		s.Close()
 	}
+	f.closeExecs(func(stmtKey) bool { return true })
 	if f.conn != nil {
 		errs = append(errs, f.conn.Close())
 	}
@@ -289,13 +293,35 @@ func (f *file) forget(generation int64) {
 			delete(f.stmts, k)
 		}
 	}
+	f.closeExecs(func(k stmtKey) bool { return k.generation == generation })
+}
+
+// closeExecs closes some of the driver's statements. The caller holds mu.
+func (f *file) closeExecs(which func(stmtKey) bool) {
+	if len(f.execs) == 0 || f.conn == nil {
+		return
+	}
+	_ = f.conn.Raw(func(any) error { // a connection that is gone has closed them
+		for k, s := range f.execs {
+			if which(k) {
+				s.(driver.Stmt).Close()
+				delete(f.execs, k)
+			}
+		}
+		return nil
+	})
 }
 
 // Tx is the transaction in which a projection's rows and its checkpoint are committed. It must not be kept.
 type Tx struct {
-	f *file
-	g *generation
+	f    *file
+	g    *generation
+	kept *any
 }
+
+// Kept is a place for what Write wants to know of its tables next time without asking them: what was put there is
+// there at the next Write if this transaction was committed, and every one since. Otherwise it holds nil.
+func (t *Tx) Kept() *any { return t.kept }
 
 func (t *Tx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	key := stmtKey{t.g.number, query}
@@ -311,18 +337,47 @@ func (t *Tx) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 // Exec runs a statement, prepared once, in which {name} stands for the generation's table of that name, and says
-// how many rows it changed. It is never interrupted half way.
-func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	s, err := t.prepare(ctx, query)
-	if err != nil {
-		return 0, err
+// how many rows it changed. It is never interrupted half way. Of byte slices among the arguments it keeps nothing.
+//
+// It speaks to the driver itself: what database/sql does around a statement takes longer than writing a small row.
+func (t *Tx) Exec(ctx context.Context, query string, args ...any) (changed int64, err error) {
+	f := t.f
+	f.args = f.args[:0]
+	for i, v := range args {
+		v, err := driver.DefaultParameterConverter.ConvertValue(v)
+		if err != nil {
+			return 0, err
+		}
+		f.args = append(f.args, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}
-	// context.Background: a context that can end costs each statement a goroutine.
-	res, err := s.ExecContext(context.Background(), args...)
+	err = f.conn.Raw(func(conn any) error {
+		key := stmtKey{t.g.number, query}
+		s, ok := f.execs[key]
+		if !ok {
+			prepared, err := conn.(driver.ConnPrepareContext).PrepareContext(ctx, t.g.names.Replace(query))
+			if err != nil {
+				return err
+			}
+			s = prepared.(driver.StmtExecContext)
+			f.execs[key] = s
+		}
+		// context.Background: a context that can end costs each statement a goroutine.
+		result, err := s.ExecContext(context.Background(), f.args)
+		if err == nil {
+			changed, err = result.RowsAffected()
+		}
+		return err
+	})
+	return changed, err
+}
+
+// Query runs a query, prepared once, in the transaction. Close its rows before the next statement.
+func (t *Tx) Query(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := t.prepare(context.Background(), query)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return res.RowsAffected()
+	return s.QueryContext(context.Background(), args...)
 }
 
 // create makes a generation's tables, at the log's start. The caller is in a transaction.
@@ -347,13 +402,6 @@ func (f *file) create(ctx context.Context, p Projection) (*generation, error) {
 		}
 		if _, err := f.exec(ctx, fmt.Sprintf("CREATE TABLE %s (%s\n) %s", g.table(t.Name), t.Columns, options)); err != nil {
 			return nil, explain("make the tables of "+p.Name, err)
-		}
-	}
-	for _, t := range p.Tables {
-		for _, trigger := range t.Triggers {
-			if _, err := f.exec(ctx, g.names.Replace(trigger)); err != nil {
-				return nil, explain("make the triggers of "+p.Name, err)
-			}
 		}
 	}
 	return g, nil

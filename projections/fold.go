@@ -55,6 +55,9 @@ type shard struct {
 	recent list.List                // most recently used first
 	weight int                      // events held
 	budget int
+	// now and changed are the step at hand.
+	now     Step
+	changed []protocol.Obligation
 }
 
 type folded struct {
@@ -207,27 +210,30 @@ func (s *shard) step(ctx context.Context, e *events.Event, collect func(*Step)) 
 		s.keep(e.Stream, c)
 	}
 	s.weight++
-	collect(&Step{Event: e, Case: c, Entries: c.evolve(e), Obligations: c.Tracker.Changed()})
+	entries := c.evolve(e)
+	s.changed = c.Tracker.AppendChanged(s.changed[:0])
+	s.now = Step{Event: e, Case: c, Entries: entries, Obligations: s.changed, Added: c.Tracker.Added()}
+	collect(&s.now)
 	return nil
 }
 
 func newCase(first *events.Event, book *protocol.Book) *Case {
-	return &Case{ID: int64(first.Position.Commit), Number: first.Case, Jurisdiction: first.Jurisdiction,
-		History: new(history.History), Tracker: protocol.NewTracker(book)}
+	h := new(history.History)
+	return &Case{ID: int64(first.Position.Commit), Number: first.Case, Jurisdiction: first.Jurisdiction, History: h, Tracker: protocol.Over(book, h)}
 }
 
 func (c *Case) evolve(e *events.Event) []*history.Entry {
 	entries := c.History.Evolve(e)
-	c.Tracker.Evolve(e)
+	c.Tracker.Follow(entries)
 	c.Last = e
-	if isLandmark(e) {
+	if IsLandmark(e) {
 		c.Landmarks = append(c.Landmarks, entries[0])
 	}
 	return entries
 }
 
-// isLandmark reports whether an event is one of the few that say where a case stands.
-func isLandmark(e *events.Event) bool {
+// IsLandmark reports whether an event is one of the few that say where a case stands; see Case.Landmarks.
+func IsLandmark(e *events.Event) bool {
 	switch e.Data.(type) {
 	case *events.CaseOpened, *events.SpecificGroupRecorded, *events.TreatmentPlanAdopted, *events.PreReleasePlanningOpened,
 		*events.PersonReleased, *events.PostPenalPlanAdopted, *events.CaseClosed, *events.CaseReopened:
@@ -320,10 +326,9 @@ func (f *folder) newRules(ctx context.Context, e *events.Event, collect func(sha
 		var old, next *Case
 		if el, ok := s.byName[stream]; ok {
 			old = el.Value.(*folded).c
-			next = &Case{ID: old.ID, Number: old.Number, Jurisdiction: old.Jurisdiction, History: old.History, Tracker: protocol.NewTracker(book),
-				Landmarks: old.Landmarks, Last: old.Last}
+			next = newCase(old.History.Entries()[0].Event, book)
 			for _, entry := range old.History.Entries() {
-				next.Tracker.Evolve(entry.Event)
+				next.evolve(entry.Event)
 			}
 			el.Value.(*folded).c = next
 		} else {

@@ -30,8 +30,6 @@ type Table struct {
 	Name string
 	// Columns is what stands between the parentheses of CREATE TABLE; Options what follows them, "STRICT" if empty.
 	Columns, Options string
-	// Triggers are CREATE TRIGGER statements; the name of each must hold a {name} too, so that it is the generation's.
-	Triggers []string
 	// Indexes are made when a generation has been filled, so that filling it is fast.
 	Indexes []Index
 }
@@ -44,8 +42,8 @@ type Index struct {
 
 // Collector gathers what one page of the log changes in a projection's rows.
 type Collector interface {
-	// Collect takes the next step. What it keeps of the step's case it must copy: the case goes on changing. An
-	// error stops the projection at the step's event.
+	// Collect takes the next step. What it keeps of the step, of its obligations or of its case it must copy: all go on
+	// changing. An error stops the projection at the step's event.
 	Collect(s *Step) error
 	// Write writes what was collected. It may run while the next page is being collected. Like Collect it fails
 	// only for what the events say; the engine knows an error of the database from it.
@@ -61,8 +59,9 @@ type Step struct {
 	// Entries are the case's entries whose standing the event changed: its own, and those that it corrected or
 	// annulled.
 	Entries []*history.Entry
-	// Obligations are those that the event added or changed.
+	// Obligations are those that the event added or changed. The last Added of them were not there before.
 	Obligations []protocol.Obligation
+	Added       int
 	// Refolded is true for a case whose obligations changed by an event of the rules or the calendar: Event is
 	// that event, Entries is empty, and Gone are the ids of the obligations that no longer are.
 	Refolded bool

@@ -19,7 +19,8 @@ type Entry struct {
 	Now any
 	// Correction is the correction that stands, nil while there is none; of several the one recorded last.
 	Correction *events.Event
-	// Annulment is the annulment that stands, nil while there is none.
+	// Annulment is the annulment that stands, nil while there is none; of several the one recorded first, since
+	// which the entry has not stood.
 	Annulment *events.Event
 
 	about []*Entry // the corrections and annulments that target this entry, in order of recording
@@ -99,7 +100,9 @@ func (h *History) settle(target *Entry, changed []*Entry) []*Entry {
 		}
 		switch d := a.Now.(type) {
 		case *events.EntryAnnulled:
-			target.Annulment = a.Event
+			if target.Annulment == nil {
+				target.Annulment = a.Event
+			}
 		case *events.EntryCorrected:
 			data, err := events.ParseReplacement(target.Type, d.Replacement)
 			if err == nil { // what does not fit the type was refused when it was recorded

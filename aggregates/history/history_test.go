@@ -45,16 +45,18 @@ func TestCorrectionsAndAnnulmentsTakeEffectInTheOrderOfRecording(t *testing.T) {
 		given []any // events 2, 3, … about event 1, a CaseClosed for "first"
 		want  want
 	}{
-		"nothing said":                        {nil, want{"first", 0, 0}},
-		"corrected":                           {[]any{correct(1, closed("second"))}, want{"second", 2, 0}},
-		"corrected twice, the last counts":    {[]any{correct(1, closed("second")), correct(1, closed("third"))}, want{"third", 3, 0}},
-		"the last correction annulled":        {[]any{correct(1, closed("second")), correct(1, closed("third")), annul(3)}, want{"second", 2, 0}},
-		"annulled":                            {[]any{annul(1)}, want{"first", 0, 2}},
-		"the annulment annulled":              {[]any{annul(1), annul(2)}, want{"first", 0, 0}},
-		"the annulment of an annulment too":   {[]any{annul(1), annul(2), annul(3)}, want{"first", 0, 2}},
-		"the correction itself was corrected": {[]any{correct(1, closed("second")), correct(2, correct(1, closed("fourth")))}, want{"fourth", 2, 0}},
-		"a replacement that does not fit":     {[]any{correct(1, annul(1))}, want{"first", 0, 0}},
-		"about something that is not here":    {[]any{annul(9)}, want{"first", 0, 0}},
+		"nothing said":                     {nil, want{"first", 0, 0}},
+		"corrected":                        {[]any{correct(1, closed("second"))}, want{"second", 2, 0}},
+		"corrected twice, the last counts": {[]any{correct(1, closed("second")), correct(1, closed("third"))}, want{"third", 3, 0}},
+		"the last correction annulled":     {[]any{correct(1, closed("second")), correct(1, closed("third")), annul(3)}, want{"second", 2, 0}},
+		"annulled":                         {[]any{annul(1)}, want{"first", 0, 2}},
+		"annulled twice, it has not stood since the first": {[]any{annul(1), annul(1)}, want{"first", 0, 2}},
+		"the first of two annulments annulled":             {[]any{annul(1), annul(1), annul(2)}, want{"first", 0, 3}},
+		"the annulment annulled":                           {[]any{annul(1), annul(2)}, want{"first", 0, 0}},
+		"the annulment of an annulment too":                {[]any{annul(1), annul(2), annul(3)}, want{"first", 0, 2}},
+		"the correction itself was corrected":              {[]any{correct(1, closed("second")), correct(2, correct(1, closed("fourth")))}, want{"fourth", 2, 0}},
+		"a replacement that does not fit":                  {[]any{correct(1, annul(1))}, want{"first", 0, 0}},
+		"about something that is not here":                 {[]any{annul(9)}, want{"first", 0, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var h History

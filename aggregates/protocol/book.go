@@ -195,8 +195,8 @@ type land struct {
 	editions []Edition // the shipped one first, then in order of publication
 	decrees  []decree
 	// subdivisions of institutions that the directory names one for (BA only).
-	subdivisions map[events.Institution]placed
-	calendars    map[string]*calendar.Calendar // by subdivision, "" for none
+	subdivisions map[events.Institution][]placed // in order of recording
+	calendars    map[string]*calendar.Calendar   // by subdivision, "" for none
 }
 
 // Edition is a rule set with its time in force.
@@ -276,9 +276,9 @@ func (b *Book) With(e *events.Event) (*Book, error) {
 		}
 		l.subdivisions = maps.Clone(old.subdivisions)
 		if l.subdivisions == nil {
-			l.subdivisions = map[events.Institution]placed{}
+			l.subdivisions = map[events.Institution][]placed{}
 		}
-		l.subdivisions[d.Institution] = placed{d.Place, e.RecordedAt, e.Position}
+		l.subdivisions[d.Institution] = append(slices.Clip(l.subdivisions[d.Institution]), placed{d.Place, e.RecordedAt, e.Position})
 	default:
 		return b, nil
 	}
@@ -330,13 +330,15 @@ func (b *Book) AsKnown(at events.AsOf) *Book {
 				known.decrees = append(known.decrees, d)
 			}
 		}
-		later := func(_ events.Institution, p placed) bool { return !at.Includes(p.recordedAt, p.position) }
 		if len(known.editions) == len(l.editions) && len(known.decrees) == len(l.decrees) && len(l.subdivisions) == 0 {
 			continue
 		}
 		if len(l.subdivisions) > 0 {
-			known.subdivisions = maps.Clone(l.subdivisions)
-			maps.DeleteFunc(known.subdivisions, later)
+			known.subdivisions = map[events.Institution][]placed{}
+			for institution, list := range l.subdivisions {
+				later := func(p placed) bool { return !at.Includes(p.recordedAt, p.position) }
+				known.subdivisions[institution] = slices.DeleteFunc(slices.Clone(list), later)
+			}
 		}
 		if len(known.decrees) < len(l.decrees) {
 			known.countDays(j)
@@ -407,8 +409,8 @@ func (l *land) inForce(on events.Date, recordedAt time.Time) *RuleSet {
 func (l *land) calendarOf(j events.Jurisdiction, institution events.Institution) *calendar.Calendar {
 	sub := ""
 	if subs := calendar.Subdivisions(string(j)); len(subs) > 0 {
-		if p, ok := l.subdivisions[institution]; ok {
-			sub = p.subdivision
+		if list := l.subdivisions[institution]; len(list) > 0 {
+			sub = list[len(list)-1].subdivision
 		} else if parts := strings.SplitN(string(institution), "-", 3); len(parts) == 3 {
 			if s := strings.ToUpper(parts[0] + "-" + parts[1]); slices.Contains(subs, s) {
 				sub = s

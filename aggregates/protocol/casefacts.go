@@ -128,14 +128,12 @@ func (r *reader) decision(date events.Date, moves bool) {
 func (r *reader) told(institution events.Institution) {
 	t := r.t
 	if t.told == nil {
-		t.told = map[events.Institution][]*fact{}
+		t.told = map[events.Institution][]*said[events.Institution]{}
 	}
 	if t.told[institution] == nil {
 		t.toldTo = append(t.toldTo, institution)
 	}
-	f := r.base
-	t.told[institution] = insert(t.told[institution], &f)
-	r.add(&f)
+	t.told[institution] = file(r, t.told[institution], institution)
 	for _, d := range t.decisions {
 		t.slotsTold(d, institution)
 	}
@@ -270,6 +268,18 @@ func (t *Tracker) firstDecision() *decision {
 		}
 	}
 	return nil
+}
+
+// firstKnown is the event by whose recording the release date was first known, be it by another decision than the
+// one that counts as the first.
+func (t *Tracker) firstKnown() (known *events.Event) {
+	release := t.release()
+	for _, d := range t.decisions {
+		if d.stands() && (release == nil || d.at().before(release.at())) {
+			known = earlier(known, d.entry.Event)
+		}
+	}
+	return known
 }
 
 // parts splits what join made.

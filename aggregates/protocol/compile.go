@@ -125,7 +125,7 @@ func (c *ruleCompiler) due(r *rule, d *dueDoc, a activationDoc) {
 	c.err("due", err)
 	c.check(r.due.unit != hours || len(d.If) == 0 && d.From == "", "due: hours stand alone")
 	event := ""
-	if len(a.Event) > 0 {
+	if len(a.Event) > 0 && a.Each == "" { // else no one event says by itself how long there is
 		event = a.Event[0]
 	}
 	if d.From != "" && c.problem == "" {
@@ -137,7 +137,9 @@ func (c *ruleCompiler) due(r *rule, d *dueDoc, a activationDoc) {
 		o, err := parseOffset(alt.Then)
 		c.err("due: if", err)
 		c.check(alt.When != "" && o.unit != hours, "due: if: when and then are needed, and no hours")
-		r.alternates = append(r.alternates, alternate{when: c.guard("due: if", alt.When, event), offset: o})
+		when := c.guard("due: if", alt.When, event)
+		c.check(event != "" || when == nil || when.stateful, "due: if: the guard must read the state of the case")
+		r.alternates = append(r.alternates, alternate{when: when, offset: o})
 	}
 }
 

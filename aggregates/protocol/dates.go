@@ -24,11 +24,12 @@ type dates struct {
 }
 
 // dates computes the due date of an activation. settled is the act or waiver that settled it, nil while there is
-// none: date changes after it, by occurrence, leave the due date as it is. why, where given, is told each step.
-func (t *Tracker) dates(s *slot, a *active, settled *fact, why *trace) dates {
+// none: date changes after it, by occurrence, leave the due date as it is. known, where given, says which date
+// changes are to be counted; while there is none, there is no due date. why, where given, is told each step.
+func (t *Tracker) dates(s *slot, a *active, settled *fact, known func(*fact) bool, why *trace) dates {
 	r := a.rule
 	if r.due.before {
-		return t.beforeRelease(s, a, settled, why)
+		return t.beforeRelease(s, a, settled, known, why)
 	}
 	if r.due.unit == hours {
 		at := a.entry.OccurredAt.Add(time.Duration(r.due.n) * time.Hour)
@@ -45,7 +46,7 @@ func (t *Tracker) dates(s *slot, a *active, settled *fact, why *trace) dates {
 // alternate is the offset that holds for an activation, judged by the state of the case as known when a step was
 // recorded; the sentence as on record by the end of that day, so that the order within an import changes nothing.
 func (t *Tracker) alternate(a *active, plain offset, step *fact) offset {
-	for _, alt := range a.rule.alternates {
+	for _, alt := range a.rule.alternates[:len(a.rule.alternates)-a.passed] {
 		if !alt.when.stateful {
 			continue // judged when the activation was read
 		}
@@ -72,7 +73,7 @@ func (d *dates) set(t *Tracker, plain, recorded events.Date, why *trace) {
 // dateStep is something that sets a before-release due date or moves it.
 type dateStep struct {
 	*fact
-	date events.Date
+	date events.Date // none for a sentence, which leaves the date as it is
 }
 
 // dateSteps are the date decisions that took effect and, for rules whose offset hangs on the sentence, what was
@@ -94,7 +95,7 @@ func (t *Tracker) dateSteps(a *active) []dateStep {
 		for i > 1 && (t.onRecord(&s.fact, steps[i-1].fact)) {
 			i--
 		}
-		steps = slices.Insert(steps, i, dateStep{&s.fact, steps[i-1].date})
+		steps = slices.Insert(steps, i, dateStep{fact: &s.fact})
 	}
 	return steps
 }
@@ -116,15 +117,21 @@ func (t *Tracker) sentenceAt(step *fact) int {
 }
 
 // beforeRelease follows the release date as it was decided, step by step.
-func (t *Tracker) beforeRelease(s *slot, a *active, settled *fact, why *trace) dates {
+func (t *Tracker) beforeRelease(s *slot, a *active, settled *fact, known func(*fact) bool, why *trace) dates {
 	var d dates
 	var last dateStep
 	var lastPlain events.Date
-	for i, step := range t.dateSteps(a) {
+	for _, step := range t.dateSteps(a) {
+		if known != nil && !known(step.fact) {
+			continue
+		}
+		if step.date == 0 {
+			step.date = last.date
+		}
 		o := t.alternate(a, a.rule.due.offset, step.fact)
 		plain := o.plain(t.cal, step.date, true)
 		recorded := t.day(step.entry.RecordedAt)
-		if i == 0 {
+		if last.fact == nil {
 			why.decided(step, o)
 			why.count(step.date, o, true)
 			d.set(t, plain, recorded, why)
@@ -135,7 +142,7 @@ func (t *Tracker) beforeRelease(s *slot, a *active, settled *fact, why *trace) d
 			if step.date != last.date {
 				why.add(step.date, "The date was changed to %s when this was done or waived already: the due date stays.", step.date)
 			}
-			break
+			continue // not break: a sentence recorded later may have been passed before
 		}
 		if step.date == last.date && o == d.offset {
 			continue
@@ -159,7 +166,7 @@ func (t *Tracker) beforeRelease(s *slot, a *active, settled *fact, why *trace) d
 		d.set(t, plain, recorded, why)
 	}
 	release := t.release()
-	if release == nil || release.day >= last.date || settled != nil && settled.at().before(release.at()) {
+	if release == nil || known != nil && !known(&release.fact) || release.day >= last.date || settled != nil && settled.at().before(release.at()) {
 		return d
 	}
 	if t.wasOverdue(s, a, d.due.Date, &release.fact) {
@@ -183,8 +190,32 @@ func (t *Tracker) wasOverdue(s *slot, a *active, due events.Date, step *fact) bo
 	if met, _ := t.fulfilment(a, byThen); met != nil {
 		return false
 	}
-	w := t.waiver(s, a)
-	return w == nil || !byThen(w)
+	for w := range t.waiversOf(s, a) {
+		if byThen(w) {
+			return false
+		}
+	}
+	return true
+}
+
+// waivedLate is the breach of an obligation that was waived after it was overdue: of several waivers, by the one
+// recorded first. It was overdue if it was so, by what was on record, when the day of the waiver began: a decision
+// or a release recorded later neither takes the breach away nor makes one. closed are the breaches that a
+// postponement closed already.
+func (t *Tracker) waivedLate(s *slot, a *active, closed []Breach) (b Breach, overdue bool) {
+	var waiver *fact
+	for w := range t.waiversOf(s, a) {
+		if waiver == nil || w.entry.Revision < waiver.entry.Revision {
+			waiver = w
+		}
+	}
+	until := t.day(waiver.entry.RecordedAt)
+	due := t.dates(s, a, waiver, func(f *fact) bool { return t.day(f.entry.RecordedAt) < until }, nil).due.Date
+	if due == 0 || until <= due || slices.ContainsFunc(closed, func(c Breach) bool { return c.Due == due }) {
+		return b, false
+	}
+	inTime, _ := t.fulfilment(a, func(f *fact) bool { return t.day(f.entry.RecordedAt) <= due })
+	return Breach{Due: due, From: due + 1, Until: until}, inTime == nil
 }
 
 // clocks sets the instants at which an undone obligation changes its state.

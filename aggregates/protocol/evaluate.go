@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -11,17 +12,26 @@ import (
 // active is the activation of an obligation that holds.
 type active struct {
 	fact
+	known   *events.Event // from whose recording on the obligation was known
 	rule    *rule
 	version string
 	keys    []actKey // where the acts are that can fulfil it
 	party   events.Party
 	from    events.Date // what an after-event due date is counted from
 	offset  offset
+	passed  int // how many of the last alternates are decided on already
 	data    any
 	about   string
 }
 
-// activation is the activation of a slot that holds; nil while there is none.
+// found keeps the activation that holds in the tracker's one place for it, so that finding it allocates nothing.
+func (t *Tracker) found(a active) *active {
+	a.keys = t.holding.keys[:0]
+	t.holding = a
+	return &t.holding
+}
+
+// activation is the activation of a slot that holds; nil while there is none. It is good until the next call.
 func (t *Tracker) activation(s *slot) *active {
 	switch s.kind {
 	case slotByRelease:
@@ -57,27 +67,46 @@ func (t *Tracker) activation(s *slot) *active {
 		}
 		return nil
 	}
+	var first *activated
+	var known *events.Event
 	for _, a := range list {
-		if x := t.holds(a); x != nil {
-			return x
+		switch {
+		case !t.counts(a):
+		case first == nil:
+			first, known = a, a.since
+		default:
+			known = earlier(known, a.since) // by another activation than the one that counts now
 		}
 	}
-	return nil
+	if first == nil {
+		return nil
+	}
+	x := t.holds(first)
+	x.known = known
+	return x
 }
 
-// holds is an activation if it stands and did not come after what ends its rule for good.
-func (t *Tracker) holds(a *activated) *active {
+// counts reports whether an activation stands and did not come after what ends its rule for good.
+func (t *Tracker) counts(a *activated) bool {
 	if !a.stands() {
-		return nil
+		return false
 	}
 	if a.rule.forGood {
 		for _, u := range t.untils[a.rule.until] {
 			if u.stands() && u.at().before(a.at()) {
-				return nil
+				return false
 			}
 		}
 	}
-	x := &active{fact: a.fact, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, data: a.data, about: a.about}
+	return true
+}
+
+// holds is an activation if it counts.
+func (t *Tracker) holds(a *activated) *active {
+	if !t.counts(a) {
+		return nil
+	}
+	x := t.found(active{fact: a.fact, known: a.since, rule: a.rule, version: a.version, party: a.party, from: a.from, offset: a.offset, passed: a.passed, data: a.data, about: a.about})
 	x.match(a.match)
 	return x
 }
@@ -105,7 +134,9 @@ func (t *Tracker) activationByRelease(s *slot) *active {
 	}
 	for _, rule := range d.rules.onRelease {
 		if rule.ID == s.Rule {
-			return &active{fact: d.fact, rule: rule, version: d.rules.Version, offset: rule.due.offset, keys: []actKey{{rule, ""}}}
+			a := t.found(active{fact: d.fact, known: t.firstKnown(), rule: rule, version: d.rules.Version, offset: rule.due.offset})
+			a.keys = append(a.keys, actKey{rule, ""})
+			return a
 		}
 	}
 	return nil
@@ -121,12 +152,17 @@ func (t *Tracker) activationByChange(s *slot) *active {
 			if on.ID != s.Rule {
 				continue
 			}
+			var told *events.Event
 			for _, f := range t.told[s.institution] {
 				if f.stands() && f.at().before(d.at()) {
-					a := &active{fact: d.fact, rule: on.rule, version: d.rules.Version, from: t.day(d.entry.OccurredAt), offset: on.due.offset}
-					a.match(string(s.institution))
-					return a
+					told = earlier(told, f.since)
 				}
+			}
+			if told != nil {
+				a := t.found(active{fact: d.fact, known: later(told, d.entry.Event), rule: on.rule, version: d.rules.Version, from: t.day(d.entry.OccurredAt),
+					offset: on.due.offset})
+				a.match(string(s.institution))
+				return a
 			}
 		}
 	}
@@ -140,14 +176,19 @@ func (t *Tracker) activationByWithdrawal(s *slot) *active {
 		if !w.stands() {
 			continue
 		}
-		for _, share := range slices.Backward(t.sharings[events.ID(s.subject)]) {
+		var last *sharing
+		var shared *events.Event
+		for _, share := range t.sharings[events.ID(s.subject)] {
 			to := func(p events.Party) bool { return p.Institution == s.institution }
 			if share.stands() && share.at().before(w.at()) && slices.ContainsFunc(share.to, to) {
-				a := t.holds(w)
-				a.party = share.from
-				a.match(s.subject + "\x00" + string(s.institution))
-				return a
+				last, shared = share, earlier(shared, share.since)
 			}
+		}
+		if last != nil {
+			a := t.holds(w)
+			a.party, a.known = last.from, later(a.known, shared)
+			a.match(s.subject + "\x00" + string(s.institution))
+			return a
 		}
 	}
 	return nil
@@ -196,10 +237,10 @@ func (t *Tracker) fulfilmentIn(list []*act, a *active, known func(*fact) bool) (
 			}
 			counted = later(counted, before.since)
 		}
-		if r.together != nil && together|x.parts == together {
+		if r.together != nil && together|x.part == together {
 			continue
 		}
-		together |= x.parts
+		together |= x.part
 		count++
 		since = later(since, counted)
 		if r.together != nil && together == 1<<len(r.together)-1 || r.together == nil && count == r.nth {
@@ -230,13 +271,22 @@ func (t *Tracker) from(list []*act, a *active) int {
 // one that counts now because it was done first.
 func (t *Tracker) metSince(a *active, met *done) *events.Event {
 	first := met.since
+	try := func(f *fact) {
+		if !f.stands() || f.since.Revision >= first.Revision {
+			return
+		}
+		if m, _ := t.fulfilment(a, func(y *fact) bool { return y.since.Revision <= f.since.Revision }); m != nil && m.since.Revision < first.Revision {
+			first = m.since
+		}
+	}
 	for _, key := range a.keys {
 		for _, x := range t.acts[key] {
-			if !x.stands() || x.since.Revision >= first.Revision {
-				continue
-			}
-			if m, _ := t.fulfilment(a, func(y *fact) bool { return y.since.Revision <= x.since.Revision }); m != nil && m.since.Revision < first.Revision {
-				first = m.since
+			try(&x.fact)
+			if a.rule.precededBy != "" {
+				// What had to come before the act may be what came on record last.
+				for _, f := range t.precedents[actKey{x.rule, x.same}] {
+					try(f)
+				}
 			}
 		}
 	}
@@ -251,6 +301,13 @@ func (t *Tracker) precedent(x *act, known func(*fact) bool) *fact {
 		}
 	}
 	return nil
+}
+
+func earlier(a, b *events.Event) *events.Event {
+	if a == nil || b.Revision < a.Revision {
+		return b
+	}
+	return a
 }
 
 func later(a, b *events.Event) *events.Event {
@@ -275,12 +332,21 @@ func (t *Tracker) until(a *active) *fact {
 
 // waiver is the first waiver, by occurrence, that counts for an activation; nil while there is none.
 func (t *Tracker) waiver(s *slot, a *active) *fact {
-	for _, w := range t.waivers[s.ID] {
-		if w.stands() && !w.at().before(a.at()) && !t.waiverEnded(s, w) {
-			return w
-		}
+	for w := range t.waiversOf(s, a) {
+		return w
 	}
 	return nil
+}
+
+// waiversOf are all waivers that count for an activation, by occurrence.
+func (t *Tracker) waiversOf(s *slot, a *active) iter.Seq[*fact] {
+	return func(yield func(*fact) bool) {
+		for _, w := range t.waivers[s.ID] {
+			if w.stands() && !w.at().before(a.at()) && !t.waiverEnded(s, w) && !yield(w) {
+				return
+			}
+		}
+	}
 }
 
 // waiverEnded reports whether the activation that a waiver was about has been annulled since: it ended the waiver,
@@ -289,43 +355,80 @@ func (t *Tracker) waiverEnded(s *slot, w *fact) bool {
 	annulledSince := func(f *fact) bool {
 		return f.entry.Annulment != nil && f.entry.Annulment.Revision > w.entry.Revision
 	}
-	about := func(f *fact) bool {
-		return !f.stale && f.at().before(w.at()) && (f.entry.Stands() || annulledSince(f))
-	}
-	switch s.kind {
-	case slotByRelease:
-		for _, d := range t.decisions {
-			if about(&d.fact) {
-				return annulledSince(&d.fact)
-			}
+	for f := range t.mayActivate(s) {
+		if !f.stale && f.at().before(w.at()) && (f.entry.Stands() || annulledSince(f)) {
+			return annulledSince(f)
 		}
-	case slotByEvent:
-		list := t.activations[s.ID]
-		newest := len(list) > 0 && list[0].rule.activation.counts == countsNewest
-		ended := false
-		for _, x := range list {
-			if about(&x.fact) {
-				if ended = annulledSince(&x.fact); !newest {
-					return ended
-				}
-			}
-		}
-		return ended
 	}
 	return false
 }
 
-// closing is the closing of the case that stands now; nil while it is open.
-func (t *Tracker) closing() *fact {
-	for _, c := range slices.Backward(t.closings) {
-		if c.stands() {
-			if c.value {
-				return &c.fact
+// mayActivate are what activates an obligation, annulled ones included, that which counts before the others first.
+func (t *Tracker) mayActivate(s *slot) iter.Seq[*fact] {
+	return func(yield func(*fact) bool) {
+		switch s.kind {
+		case slotByRelease:
+			for _, d := range t.decisions {
+				if !t.afterRelease(&d.fact) && !yield(&d.fact) {
+					return
+				}
 			}
-			return nil
+		case slotToldBefore:
+			for _, d := range slices.Backward(t.decisions) {
+				told := func(f *said[events.Institution]) bool { return f.stands() && f.at().before(d.at()) }
+				if d.moves && !t.afterRelease(&d.fact) && slices.ContainsFunc(t.told[s.institution], told) && !yield(&d.fact) {
+					return
+				}
+			}
+		case slotOfTarget:
+			for _, x := range slices.Backward(t.amendments[s.subject]) {
+				if slices.Contains(x.recipients, s.institution) && !yield(&x.fact) {
+					return
+				}
+			}
+		case slotUnderConsent:
+			for _, x := range t.withdrawals[events.ID(s.subject)] {
+				if !yield(&x.fact) {
+					return
+				}
+			}
+		case slotByEvent:
+			list := t.activations[s.ID]
+			if len(list) > 0 && list[0].rule.activation.counts == countsNewest {
+				list = slices.Clone(list)
+				slices.Reverse(list)
+			}
+			for _, x := range list {
+				if !yield(&x.fact) {
+					return
+				}
+			}
 		}
 	}
-	return nil
+}
+
+// afterRelease reports whether a decision came after the release, as known when the decision was annulled, or now:
+// then it never activated anything.
+func (t *Tracker) afterRelease(d *fact) bool {
+	return slices.ContainsFunc(t.releases, func(r *released) bool {
+		stood := r.entry.Stands() || d.entry.Annulment != nil && r.entry.Annulment.Revision > d.entry.Annulment.Revision
+		return !r.stale && stood && r.at().before(d.at())
+	})
+}
+
+// closing is the closing since which the case is closed, by occurrence; nil while it is open.
+func (t *Tracker) closing() *fact {
+	var since *fact
+	for _, c := range t.closings {
+		switch {
+		case !c.stands():
+		case !c.value:
+			since = nil
+		case since == nil:
+			since = &c.fact
+		}
+	}
+	return since
 }
 
 // compute works an obligation out from the facts; false while it has never been activated.
@@ -361,7 +464,7 @@ func (t *Tracker) compute(s *slot) (Obligation, bool) {
 	case waiver != nil:
 		settled = waiver
 	}
-	dates := t.dates(s, a, settled, nil)
+	dates := t.dates(s, a, settled, nil, nil)
 
 	o := Obligation{ID: s.ID, Rule: r.ID, About: s.About, Severity: r.Severity, Duty: r.duty, DutyHolder: a.party.Institution, Toward: r.Toward,
 		Due: dates.due, Compressed: dates.compressed, Breaches: dates.breaches, EscalateTo: r.escalation.to, Outcome: Pending,
@@ -371,7 +474,7 @@ func (t *Tracker) compute(s *slot) (Obligation, bool) {
 	}
 	t.clocks(&o, s, r, dates.offset)
 
-	known := uint64(len(t.records))
+	known, closing := uint64(len(t.records)), t.closing()
 	s.doneAt = time.Time{}
 	switch {
 	case met != nil:
@@ -385,18 +488,15 @@ func (t *Tracker) compute(s *slot) (Obligation, bool) {
 		known = t.freeze(&o, since, a)
 	case waiver != nil:
 		o.WaivedBy, o.Outcome = waiver.entry.ID, Waived
-		until := t.day(waiver.entry.RecordedAt)
-		if !waiver.entry.RecordedAt.Before(o.OverdueFrom) && until > o.Due.Date {
-			o.Breaches = append(o.Breaches, Breach{Due: o.Due.Date, From: o.Due.Date + 1, Until: until})
+		if b, overdue := t.waivedLate(s, a, dates.breaches); overdue {
+			o.Breaches = append(o.Breaches, b)
 		}
 		known = t.freeze(&o, waiver.entry.Event, a)
+	case closing != nil && a.at().before(closing.at()) && (end == nil || closing.at().before(end.at())):
+		o.Outcome = Missed
+		known = t.freeze(&o, closing.entry.Event, a)
 	case end != nil:
 		o.Outcome = Cancelled
-	default:
-		if c := t.closing(); c != nil && a.at().before(c.at()) {
-			o.Outcome = Missed
-			known = t.freeze(&o, c.entry.Event, a)
-		}
 	}
 	if a.party.Institution == "" {
 		o.DutyHolder = t.holders.knownAfter(o.Duty, int(known)+1)
@@ -413,7 +513,7 @@ func (t *Tracker) compute(s *slot) (Obligation, bool) {
 // freeze notes the escalation level that had been reached when an obligation was settled, and tells at which entry
 // that was known.
 func (t *Tracker) freeze(o *Obligation, by *events.Event, a *active) uint64 {
-	known := later(by, a.entry.Event)
+	known := later(by, a.known)
 	outcome := o.Outcome
 	o.Outcome = Pending
 	o.Reached = o.Escalation(known.RecordedAt)

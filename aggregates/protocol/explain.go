@@ -79,7 +79,7 @@ func (t *Tracker) Explain(obligation string, now time.Time) (Explanation, bool) 
 			settled = t.waiver(s, a)
 		}
 		why := &trace{cal: t.cal}
-		t.dates(s, a, settled, why)
+		t.dates(s, a, settled, nil, why)
 		x.Steps = why.steps
 		for _, step := range x.Steps {
 			say = append(say, step.sentence())

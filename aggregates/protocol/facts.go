@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ type act struct {
 	fact
 	rule  *rule
 	match string
-	parts uint8  // which of the guards of together it fulfils, a bit for each
+	part  uint8  // which of the guards of together it fulfils, as a bit
 	ends  bool   // nothing is due after it
 	same  string // what an event that must have come before has in common with it
 }
@@ -75,6 +76,7 @@ type activated struct {
 	party        events.Party
 	from         events.Date          // the date that the due date is counted from
 	offset       offset               // as the guards that the event alone decides say
+	passed       int                  // how many of the alternates are not to be judged any more: this one and those after it
 	data         any                  // for guards that read the state of the case too
 	recipients   []events.Institution // of a corrected or annulled disclosure
 }
@@ -121,10 +123,12 @@ type record struct {
 	entry     *history.Entry
 	first     reading // as first recorded
 	corrected *reading
+	earlier   []reading // as corrected before
 }
 
 // reading is what an entry says.
 type reading struct {
+	since      *events.Event // the entry itself, or the correction by which it says so
 	facts      []based
 	recipients []events.Party     // of an event that shares
 	prison     events.Institution // where the person is from then on
@@ -149,6 +153,8 @@ func (t *Tracker) settle(entry *history.Entry) {
 	}
 	if r.corrected != nil {
 		stale(r.corrected, true)
+		since := r.corrected.since
+		r.earlier = append(slices.DeleteFunc(r.earlier, func(g reading) bool { return g.since == since }), *r.corrected)
 		r.corrected = nil
 	}
 	if entry.Correction == nil {
@@ -158,28 +164,70 @@ func (t *Tracker) settle(entry *history.Entry) {
 	stale(&r.first, true)
 	g := t.read(entry, entry.Correction, entry.Now)
 	r.corrected = &g
-	// What the entry had said before any correction has counted since its own recording.
 	for _, f := range g.facts {
-		a, ok := f.(*act)
-		if !ok {
-			continue
+		t.lasting(r, f, entry.Correction)
+	}
+}
+
+// lasting lets a corrected fact count from the first recording on from which the entry has said so without a
+// break: "recordedLate follows the correction where only a correction made the act count".
+func (t *Tracker) lasting(r *record, f based, last *events.Event) {
+	var since *events.Event
+	for g := range r.saidBefore(t, last) {
+		switch {
+		case !slices.ContainsFunc(g.facts, func(old based) bool { return saysTheSame(old, f) }):
+			since = nil
+		case since == nil:
+			since = g.since
 		}
-		for _, old := range r.first.facts {
-			if b, ok := old.(*act); ok && b.rule == a.rule && b.match == a.match && b.parts&a.parts == a.parts && b.same == a.same {
-				a.since = b.since
+	}
+	if since != nil {
+		f.base().since = since
+	}
+}
+
+// saidBefore are the entry's readings before its last correction: the first, then those of the corrections that
+// stand, in order of recording.
+func (r *record) saidBefore(t *Tracker, last *events.Event) iter.Seq[*reading] {
+	return func(yield func(*reading) bool) {
+		if !yield(&r.first) {
+			return
+		}
+		slices.SortFunc(r.earlier, func(a, b reading) int { return cmp.Compare(a.since.Revision, b.since.Revision) })
+		for i := range r.earlier {
+			g := &r.earlier[i]
+			if g.since.Revision < last.Revision && t.records[g.since.Revision].entry.Stands() && !yield(g) {
+				return
 			}
 		}
 	}
 }
 
+// saysTheSame reports whether two facts of one entry make the same obligation, or meet the same.
+func saysTheSame(a, b based) bool {
+	switch a := a.(type) {
+	case *act:
+		b, ok := b.(*act)
+		return ok && b.rule == a.rule && b.match == a.match && b.part == a.part && b.same == a.same
+	case *activated:
+		b, ok := b.(*activated)
+		return ok && b.rule == a.rule && b.about == a.about
+	case *said[events.Institution]:
+		b, ok := b.(*said[events.Institution])
+		return ok && b.value == a.value
+	}
+	return false
+}
+
 // read takes the facts out of an entry; since is the event from which on it says so.
 func (t *Tracker) read(entry *history.Entry, since *events.Event, data any) reading {
-	var g reading
+	g := reading{since: since}
 	if data == nil {
 		return g
 	}
 	base := fact{entry: entry, since: since}
-	r := reader{t: t, g: &g, base: base, data: data,
+	r := &t.reader
+	*r = reader{t: t, g: &g, base: base, data: data,
 		binding: binding{event: data, actor: actor{Role: string(entry.Actor.Role), Institution: string(entry.Actor.Institution)}}}
 	r.caseFacts()
 	if d, ok := events.DisclosureOf(data); ok {
@@ -196,6 +244,7 @@ func (t *Tracker) read(entry *history.Entry, since *events.Event, data any) read
 	}
 	r.activations()
 	r.acts()
+	*r = reader{}
 	return g
 }
 
@@ -237,11 +286,11 @@ func (r *reader) activations() {
 		if on.party != nil {
 			a.party = on.party(e.Event, r.data)
 		}
-		for _, alt := range on.alternates {
+		for i, alt := range on.alternates {
 			if alt.when.stateful {
 				a.data = r.data
 			} else if alt.when.holds(&r.binding) {
-				a.offset = alt.offset
+				a.offset, a.passed = alt.offset, len(on.alternates)-i
 				break
 			}
 		}
@@ -318,19 +367,21 @@ func (r *reader) acts() {
 			if by.activation.each == eachOfTarget {
 				a.match = strings.ToLower(a.match)
 			}
-			for bit, g := range by.together {
-				if g.holds(&r.binding) {
-					a.parts |= 1 << bit
-				}
-			}
 			a.ends = by.ends != nil && by.ends.holds(&r.binding)
 			if by.precededBy != "" {
 				a.same = join(by.samePaths, e.Event, r.data, "\x00")
 			}
-			r.add(a)
-			key := actKey{by.rule, a.match}
-			r.t.acts[key] = insert(r.t.acts[key], a)
-			r.t.markWaiting(key, a.at())
+			if by.together == nil {
+				r.act(a)
+				continue
+			}
+			for bit, g := range by.together { // each part on its own, as a correction may add one to another
+				if g.holds(&r.binding) {
+					part := *a
+					part.part = 1 << bit
+					r.act(&part)
+				}
+			}
 		}
 		for _, rule := range r.t.land.editions[i].precedents[e.Type] {
 			f := r.base
@@ -343,6 +394,13 @@ func (r *reader) acts() {
 			r.t.markRule(rule.ID)
 		}
 	}
+}
+
+func (r *reader) act(a *act) {
+	r.add(a)
+	key := actKey{a.rule, a.match}
+	r.t.acts[key] = insert(r.t.acts[key], a)
+	r.t.markWaiting(key, a.at())
 }
 
 // markWaiting marks the obligations that an act can touch: not those that an earlier act has met already.

@@ -323,6 +323,9 @@ func (l *ruleLoader) defaults(d *document, required bool) error {
 			return &RuleError{File: l.file, Line: 1, Problem: "warning: " + err.Error()}
 		}
 	}
+	if l.warning.from.unit != days {
+		return &RuleError{File: l.file, Line: 1, Problem: "warning: from is a number of days"}
+	}
 	if d.Warning != (warningDoc{}) {
 		l.warningDoc = d.Warning
 	}
@@ -436,7 +439,9 @@ func (l *ruleLoader) build(s sourced) ([]*rule, error) {
 			c.check(step.About != "" && step.Nth > 0, "series: each step needs about, after and nth")
 			c.due(&one, &dueDoc{After: step.After}, d.Activation)
 		}
-		c.describe(&one, d)
+		if c.problem == "" { // else some part may be missing
+			c.describe(&one, d)
+		}
 		rules = append(rules, &one)
 	}
 	if c.problem != "" {

@@ -25,8 +25,10 @@ type Tracker struct {
 	cal          *calendar.Calendar
 	opened       bool
 
-	history history.History
+	history *history.History
 	records []record // by order of recording
+	reader  reader   // of the event at hand
+	holding active   // the activation looked at last
 
 	acts        map[actKey][]*act
 	precedents  map[actKey][]*fact
@@ -36,7 +38,7 @@ type Tracker struct {
 	risks       []*said[string]
 	sentences   []*said[int]
 	closings    []*said[bool]
-	told        map[events.Institution][]*fact // planned-release notifications
+	told        map[events.Institution][]*said[events.Institution] // planned-release notifications
 	toldTo      []events.Institution
 	sharings    map[events.ID][]*sharing // by consent
 	withdrawals map[events.ID][]*activated
@@ -57,6 +59,7 @@ type Tracker struct {
 	// everything is true when this event may touch every obligation.
 	everything bool
 	changed    []*slot
+	added      int // of changed, those that became visible
 }
 
 // slot is the place of one obligation id. It is visible from its first activation on.
@@ -89,17 +92,41 @@ const (
 
 // NewTracker starts the fold of one case.
 func NewTracker(book *Book) *Tracker {
-	return &Tracker{book: book, slots: map[string]*slot{}, acts: map[actKey][]*act{}, waiting: map[actKey][]*slot{},
+	return &Tracker{book: book, history: new(history.History), slots: map[string]*slot{}, acts: map[actKey][]*act{}, waiting: map[actKey][]*slot{},
 		activations: map[string][]*activated{}}
+}
+
+// Over starts the fold of one case whose history the caller keeps too: it is empty, and each event is first given to
+// it and then to Follow. That saves the time and the memory of a second history.
+func Over(book *Book, h *history.History) *Tracker {
+	t := NewTracker(book)
+	t.history = h
+	return t
 }
 
 // Evolve takes the case stream's next event, in stream order. It keeps nothing of it but facts, and never fails:
 // what does not fit was refused when it was recorded.
 func (t *Tracker) Evolve(e *events.Event) {
+	slim := &events.Event{ID: e.ID, Type: e.Type, OccurredAt: e.OccurredAt, RecordedAt: e.RecordedAt, Revision: uint64(len(t.records)),
+		Jurisdiction: e.Jurisdiction, Actor: events.Actor{Role: e.Actor.Role, Institution: e.Actor.Institution}}
+	switch e.Data.(type) {
+	case *events.EntryCorrected, *events.EntryAnnulled:
+		slim.Data = e.Data
+	}
+	t.take(t.history.Evolve(slim), e.Data)
+}
+
+// Follow is Evolve for a Tracker made by Over: touched is what the history's Evolve returned for the event, whose
+// revisions count from 0 without a gap.
+func (t *Tracker) Follow(touched []*history.Entry) { t.take(touched, touched[0].Event.Data) }
+
+func (t *Tracker) take(touched []*history.Entry, data any) {
 	for _, s := range t.changed {
 		s.moved = false
 	}
 	t.changed, t.dirty, t.everything = t.changed[:0], t.dirty[:0], false
+	t.added = 0
+	e := touched[0].Event
 	if t.land == nil {
 		t.jurisdiction = e.Jurisdiction
 		if t.land = t.book.lands[e.Jurisdiction]; t.land == nil {
@@ -107,28 +134,23 @@ func (t *Tracker) Evolve(e *events.Event) {
 		}
 		t.cal = t.land.calendarOf(e.Jurisdiction, "")
 	}
-	slim := &events.Event{ID: e.ID, Type: e.Type, OccurredAt: e.OccurredAt, RecordedAt: e.RecordedAt, Revision: uint64(len(t.records)),
-		Actor: events.Actor{Role: e.Actor.Role, Institution: e.Actor.Institution}}
-	switch e.Data.(type) {
-	case *events.EntryCorrected, *events.EntryAnnulled:
-		slim.Data = e.Data
-	}
-	touched := t.history.Evolve(slim)
 	t.records = append(t.records, record{entry: touched[0]})
-	before := t.recipientsOfTarget(e.Data)
-	t.records[slim.Revision].first = t.read(touched[0], slim, e.Data)
+	before := t.recipientsOfTarget(data)
+	t.records[e.Revision].first = t.read(touched[0], e, data)
 	for _, entry := range touched[1:] {
 		t.settle(entry)
 		t.everything = true
 	}
-	t.amend(touched[0], e.Data, before)
+	t.amend(touched[0], data, before)
 	if t.everything {
 		t.place()
 		t.chain = t.effectiveDecisions()
-		t.holders.recount(t.records)
 		t.markAll()
+	}
+	if len(touched) > 1 { // what was heard before reads otherwise now
+		t.holders.recount(t.records)
 	} else {
-		t.holders.hear(&t.records[slim.Revision])
+		t.holders.hear(&t.records[e.Revision])
 	}
 	t.markHeld()
 	t.recompute()
@@ -160,6 +182,7 @@ func (t *Tracker) recompute() {
 		}
 		t.changed = append(t.changed, s)
 	}
+	t.added = len(t.visible) - shown
 	slices.SortStableFunc(t.visible[shown:], func(a, b *slot) int { return cmp.Compare(a.rule.order, b.rule.order) })
 }
 
@@ -222,17 +245,25 @@ func (t *Tracker) Changed() []Obligation {
 	if len(t.changed) == 0 {
 		return nil
 	}
+	return t.AppendChanged(make([]Obligation, 0, len(t.changed)))
+}
+
+// AppendChanged appends Changed to a slice.
+func (t *Tracker) AppendChanged(out []Obligation) []Obligation {
 	if len(t.changed) == 1 {
-		return obligations(t.changed)
+		return append(out, t.changed[0].Obligation)
 	}
-	out := make([]Obligation, 0, len(t.changed))
-	for _, s := range t.visible {
-		if s.moved {
+	for i, left := 0, len(t.changed); left > 0; i++ {
+		if s := t.visible[i]; s.moved {
 			out = append(out, s.Obligation)
+			left--
 		}
 	}
 	return out
 }
+
+// Added is how many of Changed, its last ones, the last Evolve added.
+func (t *Tracker) Added() int { return t.added }
 
 func obligations(slots []*slot) []Obligation {
 	out := make([]Obligation, len(slots))

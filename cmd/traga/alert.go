@@ -55,7 +55,11 @@ func (a *app) alertListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(cmd, alerts, func(w io.Writer) { listAlerts(w, alerts) })
+			nothing := "Nothing is overdue or due soon."
+			if institution != "" {
+				nothing = "Nothing is overdue or due soon that " + institution + " must act on. (Is it spelt as in the list of all alerts?)"
+			}
+			return a.print(cmd, alerts, func(w io.Writer) { listAlerts(w, alerts, nothing) })
 		}}
 	a.readingFlags(c)
 	c.Flags().String("state", "all", "overdue, due-soon or all")
@@ -78,9 +82,9 @@ func jurisdictionFlag(cmd *cobra.Command) (events.Jurisdiction, error) {
 	return "", usagef("--jurisdiction: expected AL, BA, XK, ME, MK or RS")
 }
 
-func listAlerts(w io.Writer, alerts []obligations.Alert) {
+func listAlerts(w io.Writer, alerts []obligations.Alert, nothing string) {
 	if len(alerts) == 0 {
-		fmt.Fprintln(w, "Nothing is overdue or due soon.")
+		fmt.Fprintln(w, nothing)
 		return
 	}
 	t := newTable(w, "STATE", "SEVERITY", "CASE", "DUTY", "WHO MUST ACT", "DUE", "WORKING DAYS OVERDUE", "ESCALATION", "NOTED")

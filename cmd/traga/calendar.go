@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"traga.internal/aggregates/calendar"
+	"traga.internal/events"
 )
 
 func (a *app) calendarCommand() *cobra.Command {
@@ -26,15 +27,41 @@ func (a *app) calendarCommand() *cobra.Command {
 			if err != nil || year < 1900 || year > 2199 {
 				return usagef("expected a year such as 2026")
 			}
-			lang, _ := cmd.Flags().GetString("lang")
+			lang, err := language(cmd)
+			if err != nil {
+				return err
+			}
 			var failed error
-			err = a.print(cmd, days.Year(year), func(w io.Writer) { failed = days.Print(w, year, lang) })
+			err = a.print(cmd, daysOff(days.Year(year), lang), func(w io.Writer) { failed = days.Print(w, year, lang) })
 			if err != nil {
 				return err
 			}
 			return failed
 		}}
-	c.Flags().String("lang", "en", "language of the names: en or a language of the jurisdiction")
+	langFlag(c)
 	a.jsonFlag(c)
 	return c
+}
+
+// dayOff is a holiday as traga calendar --json prints it.
+type dayOff struct {
+	Date      events.Date  `json:"date"`
+	Working   bool         `json:"working"`
+	Name      string       `json:"name"`
+	Reason    string       `json:"reason"`
+	Estimated bool         `json:"estimated"`
+	MovedFrom *events.Date `json:"movedFrom"`
+	Source    string       `json:"source"`
+}
+
+func daysOff(year []calendar.Day, lang string) []dayOff {
+	list := []dayOff{}
+	for _, d := range year {
+		day := dayOff{Date: d.Date, Working: d.Working, Name: d.Name(lang), Reason: string(d.Reason), Estimated: d.Estimated, Source: d.Source}
+		if d.Substitute {
+			day.MovedFrom = &d.MovedFrom
+		}
+		list = append(list, day)
+	}
+	return list
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -204,7 +205,7 @@ func (a *app) caseKnowsCommand() *cobra.Command {
 			}
 			return a.print(cmd, known, func(w io.Writer) {
 				if len(known) == 0 {
-					fmt.Fprintf(w, "%s was told nothing of this case.\n", who)
+					fmt.Fprintf(w, "Nothing on record tells %s anything of this case. (Is it spelt as in traga case shares %s?)\n", who, args[0])
 					return
 				}
 				zone := zoneOfCase(args[0])
@@ -362,14 +363,14 @@ func (a *app) caseDiffCommand() *cobra.Command {
 					return usagef("--from: expected an instant or a position")
 				}
 				if between[i], err = events.ParseAsOf(text); err != nil {
-					return usagef("--%s: %w", flag, err)
+					return usagef("--%s: %s", flag, strings.TrimPrefix(err.Error(), "at: "))
 				}
 				if known := knownBy(between[i], s.at); known != between[i] {
 					between[i], text = known, s.atText
 				}
 				query.Set(flag, text)
 			}
-			lang, _ := cmd.Flags().GetString("lang")
+			lang := s.lang
 			query.Set("lang", lang)
 			var d timeline.Difference
 			if s.server != nil {
@@ -532,8 +533,10 @@ func valueOrDash(v any) string {
 	if v == nil {
 		return "–"
 	}
-	if s, ok := v.(string); ok {
-		return s
+	text := asJSON(v)
+	var s string
+	if json.Unmarshal([]byte(text), &s) == nil {
+		return s // a name or a date, of whatever type
 	}
-	return asJSON(v)
+	return text
 }

@@ -25,7 +25,7 @@ const (
 	// demoSeed makes the same fictional people each day.
 	demoSeed = 1
 	// demoNotice stands on every page of the demo.
-	demoNotice = "This is a demonstration. Every person, institution's record and event in it is fictional, and its past times are simulated."
+	demoNotice = "This is a demonstration. Every person and every entry in it is fictional, and its past times are simulated."
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -65,6 +65,11 @@ func (a *app) demo(ctx context.Context, address, dir string) (err error) {
 	}
 	clock.Follow(a.now)
 	a.welcome(listener, load)
+	defer func() {
+		if err == nil {
+			fmt.Fprintf(a.Err, "The demo has ended: %v\n", context.Cause(ctx))
+		}
+	}()
 	return n.serve(ctx, listener, func(ctx context.Context) error { return n.feed(ctx, load.Live(clock.Now()), a.now) })
 }
 
@@ -106,8 +111,8 @@ Nobody has to sign in: only this machine can reach it. Stop it with Ctrl-C.
 Three things to try:
   1. See what is overdue, and for whom:        %s/
   2. See who shared what with whom in a case:  %s/cases/%s
-  3. Ask what was known three months ago:      traga alert list --server %s --at %s
-`, len(load.Cases()), base, base, base, one, base, a.now().AddDate(0, -3, 0).UTC().Format(time.RFC3339))
+  3. Ask what was known three months ago:      %s alert list --server %s --at %s
+`, len(load.Cases()), base, base, base, one, a.program, base, a.now().AddDate(0, -3, 0).UTC().Format(time.RFC3339))
 }
 
 // busiest is the case in which the most was shared.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ type finding struct {
 
 func (a *app) doctorCommand() *cobra.Command {
 	c := &cobra.Command{Use: "doctor --data DIR", Short: "Check a store and its surroundings", Args: cobra.NoArgs,
-		Long: "Checks the directory, the log, every event in it, the read models, the clock and the disk. Exit code 1 when something is bad.",
+		Long: "Checks the directory, the log, every event in it, the read models, the clock and the disk. Exit code 7 when the log is damaged, 5 when there is none, 1 when something else is bad.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.source(cmd)
 			if err != nil {
@@ -35,7 +36,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			if s.dir == "" {
 				return usagef("doctor looks at a store's directory: --data DIR")
 			}
-			findings := a.examine(cmd.Context(), s)
+			findings, damaged := a.examine(cmd.Context(), s)
 			err = a.print(cmd, findings, func(w io.Writer) {
 				t := newTable(w, "CHECK", "STATE", "DETAIL")
 				for _, f := range findings {
@@ -45,7 +46,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			})
 			for _, f := range findings {
 				if err == nil && f.State == "bad" {
-					return &codedError{code: exitFailure}
+					return &codedError{code: exitCode(cmp.Or(damaged, errBad))}
 				}
 			}
 			return err
@@ -55,21 +56,27 @@ func (a *app) doctorCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) examine(ctx context.Context, s *source) []finding {
+// errBad: something that doctor looked at is bad, and it is not the log.
+var errBad = errors.New("something is bad")
+
+// examine looks at everything. The error is that of the log.
+func (a *app) examine(ctx context.Context, s *source) ([]finding, error) {
 	list := examineDirectory(s.dir)
 	log, err := s.openLog(ctx)
 	if err != nil {
-		return append(list, finding{"log", "bad", err.Error()})
+		return append(list, finding{"log", "bad", err.Error()}), err
 	}
 	defer log.Close()
-	last, found := a.examineLog(ctx, log)
-	list = append(list, found...)
+	last, found, err := a.examineLog(ctx, log)
+	if list = append(list, found...); err != nil {
+		return append(list, finding{"log", "bad", err.Error()}), err
+	}
 	if now := a.now(); last.After(now) {
 		list = append(list, finding{"clock", "warning", fmt.Sprintf("the last event was recorded at %s, later than this machine's clock (%s)", last.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))})
 	} else {
 		list = append(list, finding{"clock", "ok", "not behind the log"})
 	}
-	return append(list, examineReadModels(ctx, s, log)...)
+	return append(list, examineReadModels(ctx, s, log)...), nil
 }
 
 func examineDirectory(dir string) []finding {
@@ -107,10 +114,10 @@ func examineDirectory(dir string) []finding {
 }
 
 // examineLog reads and decodes every event, and returns when the last one was recorded.
-func (a *app) examineLog(ctx context.Context, log *sqlitestore.Store) (time.Time, []finding) {
+func (a *app) examineLog(ctx context.Context, log *sqlitestore.Store) (time.Time, []finding, error) {
 	head, err := log.Head(ctx)
 	if err != nil {
-		return time.Time{}, []finding{{"log", "bad", err.Error()}}
+		return time.Time{}, nil, err
 	}
 	p := a.progress("read the log")
 	defer p.done()
@@ -123,19 +130,19 @@ func (a *app) examineLog(ctx context.Context, log *sqlitestore.Store) (time.Time
 	for more := true; more; {
 		page, err := log.ReadAll(ctx, after, 1000, events.Filter{})
 		if err != nil {
-			return last, []finding{{"log", "bad", err.Error()}}
+			return last, nil, err
 		}
 		for i := range page.Events {
 			r := &page.Events[i]
 			read++
 			switch {
 			case r.Position != events.At(read):
-				return last, []finding{{"log", "bad", fmt.Sprintf("position %d is missing", read)}}
+				return last, nil, fmt.Errorf("%w: position %d is missing", events.ErrDamaged, read)
 			case r.RecordedAt.Before(last):
-				return last, []finding{{"log", "bad", fmt.Sprintf("the time goes back at position %s", r.Position)}}
+				return last, nil, fmt.Errorf("%w: the time goes back at position %s", events.ErrDamaged, r.Position)
 			}
 			if _, err := events.Decode(r); err != nil {
-				return last, []finding{{"log", "bad", err.Error()}}
+				return last, nil, err
 			}
 			last, simulated = r.RecordedAt, simulated || r.Type == "StoreSimulated"
 		}
@@ -146,7 +153,7 @@ func (a *app) examineLog(ctx context.Context, log *sqlitestore.Store) (time.Time
 	if simulated {
 		list = append(list, finding{"times", "warning", "the times in this store are simulated"})
 	}
-	return last, list
+	return last, list, nil
 }
 
 func examineReadModels(ctx context.Context, s *source, log *sqlitestore.Store) []finding {
@@ -155,13 +162,20 @@ func examineReadModels(ctx context.Context, s *source, log *sqlitestore.Store) [
 		return []finding{{"read models", "ok", "none yet; they are built from the log when they are needed"}}
 	}
 	if err != nil {
-		return []finding{{"read models", "warning", err.Error() + "; traga projection rebuild --all builds them anew"}}
+		return []finding{{"read models", "warning", err.Error()}}
+	}
+	head, err := log.Head(ctx)
+	if err != nil {
+		return []finding{{"read models", "bad", err.Error()}}
 	}
 	var list []finding
 	for _, p := range states {
 		f := finding{"read model " + p.Name, "ok", fmt.Sprintf("at position %s", p.Position)}
-		if p.Error != "" {
+		switch {
+		case p.Error != "":
 			f.State, f.Detail = "bad", p.Error
+		case p.Position.After(head):
+			f.State, f.Detail = "bad", fmt.Sprintf("at position %s, and the log ends at %s: entries are missing from the log, or it is another one", p.Position, head)
 		}
 		list = append(list, f)
 	}

@@ -143,6 +143,9 @@ func (a *app) eventTailCommand() *cobra.Command {
 			}
 			after, _ := cmd.Flags().GetString("after")
 			limit, _ := cmd.Flags().GetInt("limit")
+			if limit < 0 {
+				return usagef("--limit: expected a number of events; 0 never stops")
+			}
 			show := func(n api.Notice) error {
 				if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
 					return json.NewEncoder(a.Out).Encode(n)

@@ -1,15 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 
 	"traga.internal/aggregates/casefile"
 	"traga.internal/events"
 	"traga.internal/handlers/record"
+	"traga.internal/handlers/simulate"
+	"traga.internal/projections"
 	"traga.internal/projections/timeline"
 )
 
@@ -56,6 +58,7 @@ func exitCode(err error) int {
 		field   *events.FieldError
 		refusal *casefile.Refusal
 		bad     *record.ImportError
+		script  *simulate.InputError
 	)
 	switch {
 	case err == nil:
@@ -64,9 +67,9 @@ func exitCode(err error) int {
 		return coded.code
 	case errors.As(err, &usage), errors.As(err, &field), errors.Is(err, events.ErrUnknownType):
 		return exitUsage
-	case errors.Is(err, timeline.ErrNoSuchCase), errors.Is(err, errNotFound), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, timeline.ErrNoSuchCase), errors.Is(err, errNotFound):
 		return exitNotFound
-	case errors.As(err, &bad):
+	case errors.As(err, &bad), errors.As(err, &script):
 		return exitUsage
 	case errors.As(err, &refusal):
 		return refusalCode(refusal.Because)
@@ -102,8 +105,10 @@ func complain(w io.Writer, err error) {
 	}
 	fmt.Fprintln(w, "traga: "+strings.TrimSpace(text))
 	switch {
-	case errors.Is(err, events.ErrLocked):
+	case errors.Is(err, events.ErrLocked), errors.Is(err, projections.ErrLocked):
 		fmt.Fprintln(w, "Another traga serves this directory. Ask it with --server URL, or stop it first.")
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "It was interrupted; what was recorded before stays.")
 	case errors.Is(err, events.ErrFull):
 		fmt.Fprintln(w, "Nothing of this was stored. Free some space and try again.")
 	case errors.Is(err, events.ErrNewerVersion), errors.Is(err, events.ErrNewerSchema):

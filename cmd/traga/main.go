@@ -12,6 +12,7 @@ import (
 )
 
 func main() {
+	syscall.Umask(0o077) // whatever traga writes holds personal data: for its owner only
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := Main(ctx, os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	stop()

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"traga.internal/aggregates/protocol"
+	"traga.internal/events"
 	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/deadlines"
 	"traga.internal/projections"
@@ -45,10 +49,33 @@ func (a *app) withReadModels(ctx context.Context, s *source, fn func(*projection
 	if engine != nil {
 		defer func() { err = errors.Join(err, engine.Close()) }()
 	}
+	if err == nil {
+		err = aheadOfLog(ctx, engine, log)
+	}
 	if err != nil {
 		return err
 	}
 	return fn(engine)
+}
+
+// aheadOfLog fails when a read model has seen more than the log holds: then entries are missing from the log, or it
+// is another one, and what the read models say is not what is on record. That must not pass unnoticed.
+func aheadOfLog(ctx context.Context, engine *projections.Engine, log *sqlitestore.Store) error {
+	states, err := engine.List(ctx) // before the head, which may move on in the meantime
+	if err != nil {
+		return err
+	}
+	head, err := log.Head(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range states {
+		if p.Position.After(head) {
+			return fmt.Errorf("%w: it ends at position %s, but the read model %s has seen position %s; entries are missing, or the log is another one. "+
+				"If an older copy was put back on purpose: traga projection rebuild --all", events.ErrDamaged, head, p.Name, p.Position)
+		}
+	}
+	return nil
 }
 
 func reportTo(p *progress) func(projections.Progress) {
@@ -107,10 +134,17 @@ func (a *app) projectionListCommand() *cobra.Command {
 			} else {
 				list, err = a.localReadModels(cmd.Context(), s)
 			}
+			if errors.Is(err, fs.ErrNotExist) {
+				list, err = []projections.Status{}, nil
+			}
 			if err != nil {
 				return err
 			}
 			return a.print(cmd, list, func(w io.Writer) {
+				if len(list) == 0 {
+					fmt.Fprintln(w, "There are none yet; they are built from the log when they are needed.")
+					return
+				}
 				t := newTable(w, "READ MODEL", "VERSION", "STATE", "POSITION", "EVENTS BEHIND", "ERROR")
 				for _, p := range list {
 					t.row(p.Name, fmt.Sprint(p.Version), string(p.State), p.Position.String(), fmt.Sprint(p.Lag), p.Error)
@@ -134,9 +168,12 @@ func (a *app) localReadModels(ctx context.Context, s *source) ([]projections.Sta
 
 // readModelStates shows how the read models stand, changing nothing.
 func readModelStates(ctx context.Context, s *source, log *sqlitestore.Store) ([]projections.Status, error) {
+	if _, err := os.Stat(filepath.Join(s.dir, "projections.db")); err != nil {
+		return nil, err // fs.ErrNotExist while none was built
+	}
 	engine, err := projections.Open(ctx, s.dir, log, protocol.NewBook(), readModelList(), projections.ReadOnly())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; the log is not touched by this: traga projection rebuild --all builds the read models anew", err)
 	}
 	defer engine.Close()
 	return engine.List(ctx)

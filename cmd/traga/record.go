@@ -237,6 +237,9 @@ stores nothing twice.`,
 			for _, name := range args {
 				r, err := a.importFile(cmd.Context(), recorder, name, dry)
 				if err != nil {
+					for i, r := range results {
+						fmt.Fprintf(a.Err, "%s was taken in before: %d recorded, %d were there already\n", args[i], r.Recorded, r.Repeated)
+					}
 					return err
 				}
 				results = append(results, r)
@@ -265,9 +268,16 @@ func (a *app) importFile(ctx context.Context, recorder *record.Recorder, name st
 		return record.ImportResult{}, err
 	}
 	defer f.Close()
-	p := a.progress("import " + name)
-	defer p.done()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return record.ImportResult{}, usagef("expected a file of past actions, got the directory %s", name)
+	}
+	p, recording := a.progress("check "+name), false
+	defer func() { p.done() }()
 	return recorder.Import(ctx, f, record.ImportOptions{Source: name, DryRun: dry, Progress: func(at record.ImportProgress) {
+		if at.Recording && !recording {
+			p.done()
+			p, recording = a.progress("import "+name), true
+		}
 		p.report(at.Done, at.Total)
 	}})
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,11 +18,12 @@ type app struct {
 	Streams
 	environ []string
 	now     func() time.Time
+	program string // how its reader starts this program
 }
 
 // Main runs traga with these arguments and returns its exit code. End-to-end tests call it as main does.
 func Main(ctx context.Context, args []string, streams Streams) int {
-	a := &app{Streams: streams, environ: os.Environ(), now: time.Now}
+	a := &app{Streams: streams, environ: os.Environ(), now: time.Now, program: programName(os.Args[0])}
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -28,6 +31,14 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 		complain(a.Err, err)
 	}
 	return exitCode(err)
+}
+
+// programName is what to type to start the program that was started as path: from go run it is gone when it ends.
+func programName(path string) string {
+	if strings.Contains(filepath.ToSlash(path), "/go-build") {
+		return "go run ./cmd/traga"
+	}
+	return path
 }
 
 func (a *app) root() *cobra.Command {
@@ -58,6 +69,9 @@ To see it at once: traga demo`,
 	add("read", a.caseCommand(), a.alertCommand(), a.safeguardCommand(), a.eventCommand(), a.matrixCommand(), a.toolsCommand(), a.calendarCommand(), a.protocolCommand())
 	add("write", a.recordCommand(), a.checkCommand(), a.importCommand())
 	add("keep", a.projectionCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())
+	root.InitDefaultCompletionCmd()
+	root.Version = buildVersion().text()
+	root.SetVersionTemplate("{{.Version}}\n")
 	wrapUsage(root)
 	return root
 }
@@ -102,6 +116,8 @@ type versionAnswer struct {
 	Commit  string `json:"commit,omitempty"`
 }
 
+func (v versionAnswer) text() string { return fmt.Sprintf("traga %s (%s)", v.Version, v.Go) }
+
 func buildVersion() versionAnswer {
 	v := versionAnswer{Version: "development"}
 	info, ok := debug.ReadBuildInfo()
@@ -123,7 +139,7 @@ func buildVersion() versionAnswer {
 func (a *app) versionCommand() *cobra.Command {
 	c := &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		v := buildVersion()
-		return a.print(cmd, v, func(w io.Writer) { fmt.Fprintf(w, "traga %s (%s)\n", v.Version, v.Go) })
+		return a.print(cmd, v, func(w io.Writer) { fmt.Fprintln(w, v.text()) })
 	}}
 	a.jsonFlag(c)
 	return c

@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,14 +65,20 @@ There is no sign-in yet: traga listens on this machine's own addresses only.`,
 
 // listen opens the address to serve on. Without a sign-in only this machine may ask.
 func listen(ctx context.Context, address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, usagef("--listen: expected HOST:PORT, such as 127.0.0.1:8080")
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, usagef("--listen: there is no sign-in yet, so traga listens on this machine only: 127.0.0.1:PORT, [::1]:PORT or localhost:PORT")
 	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return nil, usagef("--listen: expected a port from 0 to 65535, such as 8080; 0 takes a free one")
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listen on %s: another program listens there already; stop it, or choose another port with --listen", address)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
@@ -126,6 +134,9 @@ func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now fu
 	if n.engine, err = projections.Open(ctx, dir, n.store, shipped, readModelList(), projections.WithLogger(log)); err != nil {
 		return nil, err
 	}
+	if err := aheadOfLog(ctx, n.engine, n.store); err != nil {
+		return nil, err
+	}
 	n.verdicts = verdicts.New(n.engine)
 	n.metrics = metrics.New(n.sources(now))
 	n.recorder = newRecorder(n.store, book, now, record.WithObserver(n.metrics))
@@ -136,7 +147,7 @@ func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now fu
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice})
-	n.handler = n.metrics.Observe(guard(http.NewCrossOriginProtection().Handler(mux)))
+	n.handler = n.metrics.Observe(guard(mux))
 	return n, nil
 }
 
@@ -145,20 +156,6 @@ type dueCases struct{ engine *projections.Engine }
 
 func (d dueCases) DueCases(ctx context.Context, now time.Time) ([]string, error) {
 	return obligations.DueForWatcher(ctx, d.engine, now)
-}
-
-// guard sets the headers that every answer carries.
-func guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
 }
 
 func (n *node) ready(ctx context.Context) error {
@@ -212,6 +209,7 @@ func (n *node) sources(now func() time.Time) metrics.Sources {
 
 // serve answers requests and follows the log until ctx ends; then it lets requests end, and closes.
 func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(context.Context) error) error {
+	asked := ctx // ends when the operator ends the service
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	server := &http.Server{Handler: n.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute,
@@ -230,13 +228,14 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 		}
 	})
 	<-ctx.Done()
+	n.log.InfoContext(ctx, "traga stops: no new requests; those under way may end", "cause", context.Cause(ctx), "asked", asked.Err() != nil)
 	close(n.closing)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	err := server.Shutdown(grace)
 	work.Wait()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		err = errors.Join(cause, err)
+	if asked.Err() == nil { // a part of the service ended by itself, with whatever error
+		err = errors.Join(fmt.Errorf("the service ended by itself: %w", context.Cause(ctx)), err)
 	}
 	return errors.Join(err, n.close())
 }

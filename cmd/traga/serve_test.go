@@ -3,13 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // lineWatcher collects what a running command prints and tells when a pattern has appeared in it.
@@ -136,5 +139,22 @@ func TestTheDemoComesUpAndStaysAlive(t *testing.T) {
 		if path == "/metrics" && !regexp.MustCompile(`traga_safeguard_failures\{jurisdiction="[A-Z]{2}",safeguard="HR14"\} [1-9]`).Match(body) {
 			t.Error("the metrics don't say in how many cases a safeguard fails")
 		}
+	}
+}
+
+// A part of the service that ends by itself, even with an error that looks like a shutdown, ends the service loudly.
+func TestAPartThatEndsEndsTheServiceLoudly(t *testing.T) {
+	a := &app{Streams: Streams{Out: io.Discard, Err: io.Discard}, now: time.Now}
+	n, err := a.openNode(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler), time.Now, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = n.serve(t.Context(), listener, func(context.Context) error { return fmt.Errorf("a query: %w", context.Canceled) })
+	if err == nil || !strings.Contains(err.Error(), "ended by itself: a query") || exitCode(err) != exitFailure {
+		t.Errorf("the service ended with %v", err)
 	}
 }

@@ -49,6 +49,9 @@ With --generate N it makes a realistic log of N fictional events instead; the sa
 				return a.generate(cmd, dir, n, seed)
 			}
 			r, err := a.simulate(cmd.Context(), args, dir)
+			if errors.Is(err, simulate.ErrNotEmpty) {
+				return usagef("--data: %w", err)
+			}
 			if err != nil {
 				return err
 			}

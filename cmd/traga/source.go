@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,8 +24,28 @@ import (
 func (a *app) readingFlags(cmd *cobra.Command) {
 	addSettings(cmd.Flags(), clientSettings())
 	cmd.Flags().String("at", "", "as known then: an instant such as 2026-03-02T10:15:00+01:00, or a position")
-	cmd.Flags().String("lang", "en", "language of the sentences: en, mk, sq, sr, sr-Latn, bs")
+	langFlag(cmd)
 	a.jsonFlag(cmd)
+}
+
+func langFlag(cmd *cobra.Command) {
+	cmd.Flags().String("lang", "en", "language of the sentences: "+strings.Join(languages[:], ", "))
+}
+
+// languages are those of the sentences; sr is written in Cyrillic.
+var languages = [...]string{"en", "mk", "sq", "sr", "sr-Latn", "bs"}
+
+// language reads --lang. One that traga does not have is refused: its reader would get another in its place.
+func language(cmd *cobra.Command) (string, error) {
+	f := cmd.Flags().Lookup("lang")
+	if f == nil {
+		return "", nil
+	}
+	lang := f.Value.String()
+	if lang != "sr-Cyrl" && !slices.Contains(languages[:], lang) {
+		return "", usagef("--lang: expected one of %s", strings.Join(languages[:], ", "))
+	}
+	return lang, nil
 }
 
 // source is where a reading command reads: a store's directory or a server. Exactly one is set.
@@ -72,18 +94,32 @@ func (a *app) source(cmd *cobra.Command) (*source, error) {
 			return nil, &usageError{fmt.Errorf("--%w", err)}
 		}
 	}
-	if f := cmd.Flags().Lookup("lang"); f != nil {
-		s.lang = f.Value.String()
-	}
-	return s, nil
+	s.lang, err = language(cmd)
+	return s, err
 }
 
 // openLog opens the store for reading, beside whoever writes to it.
 func (s *source) openLog(ctx context.Context) (*sqlitestore.Store, error) {
-	if _, err := os.Stat(s.dir); errors.Is(err, os.ErrNotExist) {
-		return nil, &codedError{exitNotFound, fmt.Errorf("there is no directory %s", s.dir)}
+	if err := isDirectory(s.dir); err != nil {
+		return nil, err
 	}
-	return sqlitestore.Open(ctx, s.dir, sqlitestore.ReadOnly())
+	log, err := sqlitestore.Open(ctx, s.dir, sqlitestore.ReadOnly())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: the directory %s holds no store yet; the first traga record, import or serve makes one", errNotFound, s.dir)
+	}
+	return log, err
+}
+
+// isDirectory says what is wrong with the name of a store's directory that should be there.
+func isDirectory(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: there is no directory %s", errNotFound, dir)
+	case err == nil && !info.IsDir():
+		return usagef("--data: expected a directory, got the file %s", dir)
+	}
+	return err
 }
 
 // fetch asks the server for a path of its API and reads the answer into v. query values that are empty are left out.
@@ -142,8 +178,11 @@ func problemFrom(res *http.Response) error {
 	}
 	_ = json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&p) // without a body the status alone must do
 	text := strings.TrimSpace(p.Title + ": " + p.Detail)
-	if p.Title == "" {
+	switch {
+	case p.Title == "":
 		text = "the server answered " + res.Status
+	case res.StatusCode == http.StatusNotFound && p.Detail != "":
+		text = p.Detail // says what is not there
 	}
 	if len(p.Because) > 0 {
 		text += " (" + strings.Join(p.Because, ", ") + ")"

@@ -63,16 +63,12 @@ func orNull[T comparable](v T) *T {
 func Causes(ctx context.Context, log Log, id uuid.UUID) ([]Record, error) {
 	chain := []Record{}
 	for id != uuid.Nil && !slices.ContainsFunc(chain, func(r Record) bool { return r.ID == id }) {
-		stored, ok, err := log.Lookup(ctx, id)
+		r, ok, err := find(ctx, log, id)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
 			break
-		}
-		r, err := RecordOf(&stored)
-		if err != nil {
-			return nil, err
 		}
 		chain = append(chain, r)
 		id = uuid.Nil
@@ -83,8 +79,17 @@ func Causes(ctx context.Context, log Log, id uuid.UUID) ([]Record, error) {
 	return chain, nil
 }
 
+func find(ctx context.Context, log Log, id uuid.UUID) (Record, bool, error) {
+	stored, ok, err := log.Lookup(ctx, id)
+	if err != nil || !ok {
+		return Record{}, false, err
+	}
+	r, err := RecordOf(&stored)
+	return r, err == nil, err
+}
+
 type eventInput struct {
-	ID string `path:"id" format:"uuid" doc:"the event's id"`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"the event's id"`
 }
 
 type eventOutput struct{ Body Record }
@@ -156,15 +161,18 @@ func (a *api) eventRoutes(h huma.API) {
 	}
 	operation(a, h, get("event", "/v1/events/{id}", "One event", "As it was stored.", 404),
 		func(ctx context.Context, in *eventInput) (*eventOutput, error) {
-			chain, err := a.causes(ctx, in.ID)
-			if err != nil {
-				return nil, err
+			r, ok, err := find(ctx, a.store, in.ID)
+			if err == nil && !ok {
+				err = noSuchEvent()
 			}
-			return &eventOutput{Body: chain[0]}, nil
+			return &eventOutput{Body: r}, err
 		})
 	operation(a, h, get("event-causes", "/v1/events/{id}/causes", "What led to an event", "The event first, then what caused it, then what caused that.", 404),
 		func(ctx context.Context, in *eventInput) (*causesOutput, error) {
-			chain, err := a.causes(ctx, in.ID)
+			chain, err := Causes(ctx, a.store, in.ID)
+			if err == nil && len(chain) == 0 {
+				err = noSuchEvent()
+			}
 			return &causesOutput{Body: chain}, err
 		})
 	operation(a, h, get("event-types", "/v1/event-types", "The catalogue of events", ""),
@@ -186,17 +194,7 @@ func (a *api) eventRoutes(h huma.API) {
 	operation(a, h, feed, a.feed)
 }
 
-func (a *api) causes(ctx context.Context, text string) ([]Record, error) {
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return nil, &events.FieldError{Field: "id", Expected: "a UUID"}
-	}
-	chain, err := Causes(ctx, a.store, id)
-	if err == nil && len(chain) == 0 {
-		err = problem("not-found", "There is no event with that id.")
-	}
-	return chain, err
-}
+func noSuchEvent() error { return problem("not-found", "There is no event with that id.") }
 
 // ofCases are the events of the cases: not those of the access log, the directory and the protocol.
 func ofCases() events.Filter { return events.Filter{StreamPrefixes: []string{"case-"}} }

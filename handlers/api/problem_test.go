@@ -17,9 +17,7 @@ func TestAnUnknownAddressIsAProblem(t *testing.T) {
 	for _, path := range []string{"/v1/", "/v1/nothing", "/v1/cases/", "/v1/cases/MK-2026-0001/secrets", "/v1/cases/MK-2026-0001/timeline/", "/v1/events",
 		"/v1/cases/MK-2026-0001/events:cheque", "/v1/%2e%2e/docs", "/v1/cases/a%2Fb/c", "/v1/CASES"} {
 		for _, method := range []string{"GET", "POST", "DELETE", "OPTIONS"} {
-			if path == "/v1/cases/MK-2026-0001/secrets" || method != "HEAD" {
-				problemIs(t, s.ask(method, path, ""), http.StatusNotFound, "not-found", "")
-			}
+			problemIs(t, s.ask(method, path, ""), http.StatusNotFound, "not-found", "")
 		}
 	}
 }
@@ -163,7 +161,13 @@ func FuzzRequests(f *testing.F) {
 		{"GET", "/v1/feed?after=9223372036854775807/1&limit=1000", "", ""},
 		{"GET", "/v1/event-types/%3Cscript%3E/schema", "", ""},
 		{"GET", "/v1//cases;a=b?;&=&%zz", "", ""},
+		{"GET", "/v1/cases/MK-1/%2e%2e/22f", "", ""},
 		{"PROPFIND", "/v1/cases", "", "x"},
+		{"GET", "/v1/safeguards?verdict=fail&limit=1&cursor=e30", "", ""},
+		{"GET", "/v1/safeguards?case=MK-2026-0001&at=9999-12-31T23:59:59Z", "", ""},
+		{"GET", "/v1/matrix?at=9999-12-31T23:59:59Z&period=quarter&lang=%ff", "", ""},
+		{"GET", "/v1/matrix?at=0000-01-01T00:00:00Z", "", ""},
+		{"GET", "/v1/tools?at=1/0", "", ""},
 		{"DELETE", "/docs", "", ""},
 		{"GeT", "/v1/cases", "", ""},
 	} {
@@ -175,7 +179,8 @@ func FuzzRequests(f *testing.F) {
 	s.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	f.Fuzz(func(t *testing.T, method, path, ifMatch, body string) {
 		req, err := http.NewRequest(method, s.URL+path, strings.NewReader(body))
-		if err != nil || !strings.HasPrefix(path, "/") || strings.HasPrefix(req.URL.Path, "/v1/stream") || method == http.MethodConnect || !sendable(ifMatch) {
+		if err != nil || !strings.HasPrefix(path, "/") || strings.HasPrefix(req.URL.Path, "/v1/stream") || method == http.MethodConnect || !sendable(ifMatch) ||
+			!sendable(path) || strings.Contains(path, " ") {
 			t.Skip("no request, or one without end")
 		}
 		here := *s
@@ -184,7 +189,11 @@ func FuzzRequests(f *testing.F) {
 		if ifMatch != "" {
 			header = []string{"If-Match", ifMatch}
 		}
+		before := here.head()
 		a := here.ask(method, path, body, header...)
+		if here.head() != before && a.status != http.StatusCreated {
+			t.Errorf("%s %s: %d, and something was stored: %s", method, path, a.status, a.body)
+		}
 		api := strings.HasPrefix(req.URL.Path, "/v1/")
 		switch {
 		case a.status >= 500:
@@ -198,7 +207,8 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// sendable reports whether a text can be a header's value.
+// sendable reports whether a text can be a header's value; with anything else the server ends the talk before it
+// comes to us.
 func sendable(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] < ' ' || s[i] == 0x7f {

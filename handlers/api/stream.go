@@ -127,7 +127,7 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-changed:
 		case <-tick.C:
-			if out.send(": still here\n\n") != nil {
+			if out.send(": still here\nid: %s\n\n", after) != nil { // so that a resumed stream of one case need not look back far
 				return
 			}
 		}

@@ -196,14 +196,17 @@ func TestAStreamOfOneCase(t *testing.T) {
 
 func TestAnIdleStreamGivesSignsOfLife(t *testing.T) {
 	s := serve(t, heartbeat(time.Millisecond))
-	c := s.listen("")
+	s.record("MK-2026-0002", opening())
+	c := s.listen("?after=0&case=" + number)
 	for range 3 {
-		if block := c.block(); len(block) != 1 || block[0] != ": still here" {
+		if block := c.block(); !slices.Equal(block, []string{": still here", "id: 1"}) { // it has looked that far
 			t.Fatalf("%q", block)
 		}
 	}
 	s.record(number, opening())
-	c.notices(1)
+	if got := positions(c.notices(1)); got[0] != "2" {
+		t.Error(got)
+	}
 }
 
 func TestStreamsEndWhenTheServiceCloses(t *testing.T) {

@@ -76,6 +76,13 @@ func TestInABrowser(t *testing.T) {
 	for _, width := range []int64{1280, 390, 320} {
 		do(chromedp.EmulateViewport(width, 844), chromedp.Navigate(server.URL+"/"), chromedp.WaitVisible(chromedp.CSS("h1")))
 		fits("the overview")
+		// Untouched and not scrolled, it shows by itself what the live stream announced.
+		if _, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](`document.getElementById("main").dataset.before = "yes"`)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`document.getElementById("main").dataset.before === undefined`)); err != nil {
+			t.Errorf("the overview does not renew itself: %v", err)
+		}
 		if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS("td a.number"))); err != nil {
 			t.Fatal(err)
 		}
@@ -95,6 +102,10 @@ func TestInABrowser(t *testing.T) {
 		fits("an entry")
 		do(chromedp.Navigate(server.URL + "/cases"))
 		fits("the list of cases")
+		for _, address := range []string{"/region", "/region?jurisdiction=BA&lang=mk", "/region?jurisdiction=RS&period=2026&lang=sq"} {
+			do(chromedp.Navigate(server.URL+address), chromedp.WaitVisible(chromedp.CSS("table.matrix .rule")))
+			fits(address)
+		}
 	}
 	mu.Lock()
 	defer mu.Unlock()

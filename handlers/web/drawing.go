@@ -14,14 +14,16 @@ import (
 
 // Measures of the picture, in its own units (pixels at full size).
 const (
-	gutter    = 128 // for number, date and time
-	margin    = 16
-	headSize  = 78
-	rowSize   = 46
-	markSize  = 18  // more for a row with a line of marks
-	bandRows  = 12  // after so many rows the institutions are named again
-	charWidth = 6.4 // of a letter, about; and of one in an institution's name
-	nameWidth = 7.3
+	gutter   = 128 // for number, date and time
+	margin   = 16
+	headSize = 78
+	// The columns share the width of a wide page, as long as each keeps its least.
+	fullWidth, leastWidth, mostWidth = 1134, 108, 250
+	rowSize                          = 46
+	markSize                         = 18  // more for a row with a line of marks
+	bandRows                         = 12  // after so many rows the institutions are named again
+	charWidth                        = 6.4 // of a letter, about; and of one in an institution's name
+	nameWidth                        = 7.3
 )
 
 // drawing is the picture of who shared what with whom, laid out: a column for each institution, a row for each act
@@ -83,7 +85,7 @@ func (p *page) draw(picture timeline.Picture, known names) *drawing {
 		return nil
 	}
 	d := &drawing{number: map[uuid.UUID]int{}, failing: map[uuid.UUID][]string{}}
-	width := min(max((1060-gutter)/len(picture.Lanes), 134), 250)
+	width := min(max((fullWidth-gutter-margin)/len(picture.Lanes), leastWidth), mostWidth)
 	for i, l := range picture.Lanes {
 		c := column{X: gutter + i*width + width/2, Width: width, Name: known.of(l.Institution, p.Language())}
 		c.Lines = wrap(c.Name, int(float64(c.Plate()-8)/nameWidth), 3)
@@ -91,7 +93,7 @@ func (p *page) draw(picture timeline.Picture, known names) *drawing {
 		for i, r := range l.Roles {
 			roles[i] = p.Role(r)
 		}
-		c.Role = clip(strings.Join(roles, ", "), int(float64(c.Plate()-8)/5.6))
+		c.Role = clip(strings.Join(roles, ", "), int(float64(c.Plate()-8)/6.2))
 		d.Columns = append(d.Columns, c)
 	}
 	d.Width = gutter + len(picture.Lanes)*width + margin

@@ -1,5 +1,6 @@
-// Package web is traga's pages: an overview of what is overdue and for whom, the list of cases, and one case with
-// its duties, its safeguards, the picture of who shared what with whom, and its timeline.
+// Package web is traga's pages: an overview of what is overdue and for whom, the list of cases, one case with its
+// duties, its safeguards, the picture of who shared what with whom, and its timeline, and the region: the six
+// protocols side by side.
 //
 // Pages are rendered on the server, HTML and SVG, and are whole without JavaScript; the one small script only says
 // that new entries have come. Nothing is loaded from elsewhere, and the Content-Security-Policy holds the browser
@@ -55,6 +56,7 @@ type lists interface {
 type site struct {
 	log       Log
 	lists     lists
+	compared  compared
 	book      func(context.Context) (*protocol.Book, error)
 	clock     func() time.Time
 	logger    *slog.Logger
@@ -64,10 +66,10 @@ type site struct {
 	static    map[string]asset
 }
 
-// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /static/{file}, and a plain
+// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /region, /static/{file}, and a plain
 // "not found" page for every address that nothing else on the mux answers.
 func Register(mux *http.ServeMux, c Config) {
-	s := &site{log: c.Store, lists: readModels{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo}
+	s := &site{log: c.Store, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo}
 	s.register(mux)
 }
 
@@ -78,6 +80,7 @@ func (s *site) register(mux *http.ServeMux) {
 	mux.Handle("GET /cases", s.page(s.cases))
 	mux.Handle("GET /cases/{n}", s.page(s.oneCase))
 	mux.Handle("GET /cases/{n}/entries/{id}", s.page(s.entry))
+	mux.Handle("GET /region", s.page(s.region))
 	mux.HandleFunc("GET /static/{file}", s.serveStatic)
 	mux.Handle("/", s.page(s.elsewhere))
 }

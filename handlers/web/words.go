@@ -95,11 +95,11 @@ func (p *page) Jurisdiction(j any) string {
 func (p *page) Jurisdictions() []events.Jurisdiction { return events.Jurisdictions() }
 
 // Word is the interface's word for a value of a closed list, such as a state or a phase: the message
-// <list>.<value>, else the value itself with spaces.
-func (p *page) Word(list string, value any) string {
+// <list>.<value> with its places filled, else the value itself with spaces.
+func (p *page) Word(list string, value any, args ...any) string {
 	v := text(value)
 	if key := list + "." + v; p.texts.has(key) {
-		return p.T(key)
+		return p.T(key, args...)
 	}
 	return strings.ReplaceAll(v, "-", " ")
 }

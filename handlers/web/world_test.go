@@ -17,6 +17,7 @@ import (
 	"traga.internal/handlers/web"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	"traga.internal/projections/regional"
 	"traga.internal/projections/sharing"
 	"traga.internal/projections/status"
 )
@@ -40,7 +41,7 @@ func newWorld(t *testing.T, fill func(context.Context, *world)) *world {
 	w.store = memstore.New(w.clock.Now)
 	fill(ctx, w)
 	var err error
-	w.engine, err = projections.Open(ctx, t.TempDir(), w.store, w.book, []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection()})
+	w.engine, err = projections.Open(ctx, t.TempDir(), w.store, w.book, []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,14 @@
 package obligations
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,68 +89,147 @@ func Alerts(ctx context.Context, e *projections.Engine, q Query) (list []Alert, 
 	if err != nil {
 		return nil, "", err
 	}
-	where, args := q.where(at, from)
-	sql := `SELECT ` + columnsRead + ` FROM (` + standing(q.AsOf, at, columnsRead) + `)` + where + order
-	if q.Limit > 0 {
-		sql += fmt.Sprintf(" LIMIT %d", q.Limit+1)
+	var all []standing
+	most := func() { // keeps the first of them only
+		slices.SortFunc(all, func(a, b standing) int { return a.compare(&b) })
+		if q.Limit > 0 && len(all) > q.Limit+1 {
+			all = all[:q.Limit+1]
+		}
 	}
-	list = []Alert{}
-	var ranks []int64
-	days := calendars{ctx: ctx, e: e, asOf: q.AsOf, at: at}
+	after := standing{late: from.State == 0, severity: from.Severity, overdueFrom: from.Overdue, number: []byte(from.Number), obligation: []byte(from.ID)}
 	err = e.View(ctx, Name, func(v *projections.View) error {
-		rows, err := v.Query(ctx, sql, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			a, rank, err := read(rows, at, &days)
-			if err != nil {
-				return err
+		return eachStanding(ctx, v, q.AsOf, at, func(r *row, body []byte) error {
+			if s := r.standing(at, body); q.wants(r, s.late) && (q.Cursor == "" || s.compare(&after) > 0) {
+				all = append(all, s)
 			}
-			list, ranks = append(list, a), append(ranks, rank)
-		}
-		return rows.Err()
+			if q.Limit > 0 && len(all) >= 4*q.Limit+256 {
+				most()
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	if q.Limit > 0 && len(list) > q.Limit {
-		list = list[:q.Limit]
-		last := list[q.Limit-1]
-		c := cursor{At: at, Position: q.AsOf.Position, Severity: ranks[q.Limit-1], Overdue: last.OverdueFrom.UnixMicro(), Number: last.Case, ID: last.Obligation}
-		if last.State != protocol.Overdue {
-			c.State = 1
+	if most(); q.Limit > 0 && len(all) > q.Limit {
+		all = all[:q.Limit]
+		next = all[q.Limit-1].cursor(at, q.AsOf.Position).String()
+	}
+	days := calendars{ctx: ctx, e: e, asOf: q.AsOf, at: at}
+	shared := make(texts)
+	list = make([]Alert, len(all))
+	for i := range all {
+		if list[i], err = all[i].alert(at, &days, shared); err != nil {
+			return nil, "", err
 		}
-		next = c.String()
 	}
 	return list, next, nil
 }
 
-const columnsRead = `number, obligation, rule, severity, duty, holder, toward, due, due_at, overdue_from, level1, level2, level3,
-	acknowledged_by, jurisdiction, subdivision`
+// wants reports whether an alert is one of those that are wanted.
+func (q *Query) wants(r *row, late bool) bool {
+	return (q.State != protocol.Overdue || late) && (q.State != protocol.DueSoon || !late) &&
+		(q.Institution == "" || string(q.Institution) == string(r.holder)) &&
+		(q.Jurisdiction == "" || string(q.Jurisdiction) == string(r.jurisdiction)) &&
+		(q.Rule == "" || q.Rule == string(r.rule)) && (q.Case == "" || q.Case == string(r.number))
+}
 
-const order = ` ORDER BY overdue_from > :at, severity, overdue_from, number, obligation`
+// standing is an alert that stands, with what says its place in the list.
+type standing struct {
+	late                  bool
+	severity, overdueFrom int64
+	number, obligation    []byte // parts of body
+	body                  []byte
+	past                  bool
+}
 
-// standing selects columns of the versions that were alerts at an instant: due soon or overdue, as known then.
-func standing(asOf events.AsOf, at time.Time, columns string) string {
-	now := `SELECT ` + columns + ` FROM {current} WHERE outcome = 'pending' AND warn_from <= :at`
-	past := `SELECT ` + columns + ` FROM {past} WHERE `
+func (r *row) standing(at time.Time, body []byte) standing {
+	return standing{r.overdueFrom <= at.UnixMicro(), r.severity, r.overdueFrom, r.number, r.obligation, body, r.past}
+}
+
+// compare says which of two alerts comes first in the list.
+func (s *standing) compare(o *standing) int {
 	switch {
-	case asOf.IsNow():
-		return now
-	case asOf.Position != events.Start:
-		p := asOf.Position
-		known := fmt.Sprintf("(known_commit < %d OR known_commit = %[1]d AND known_behind >= %d)", p.Commit, behind(p))
-		until := fmt.Sprintf("until_commit >= %d AND NOT (until_commit = %[1]d AND until_behind >= %d)", p.Commit, behind(p))
-		return now + ` AND ` + known + ` UNION ALL ` + past + `node IS NOT NULL AND ` + until + ` AND ` + known + ` AND warn_from <= :at`
+	case s.late != o.late && s.late:
+		return -1
+	case s.late != o.late:
+		return 1
+	case s.severity != o.severity:
+		return cmp.Compare(s.severity, o.severity)
+	case s.overdueFrom != o.overdueFrom:
+		return cmp.Compare(s.overdueFrom, o.overdueFrom)
 	}
-	h := at.UnixMicro() / hour
+	return cmp.Or(bytes.Compare(s.number, o.number), bytes.Compare(s.obligation, o.obligation))
+}
+
+// cursor is the alert's place in a list as of an instant or position.
+func (s *standing) cursor(at time.Time, p events.Position) cursor {
+	c := cursor{At: at, Position: p, Severity: s.severity, Overdue: s.overdueFrom, Number: string(s.number), ID: string(s.obligation)}
+	if !s.late {
+		c.State = 1
+	}
+	return c
+}
+
+// texts holds what many rows have in common once.
+type texts map[string]string
+
+func (t texts) of(b []byte) string {
+	s, ok := t[string(b)]
+	if !ok {
+		s = string(b)
+		t[s] = s
+	}
+	return s
+}
+
+// eachStanding gives fn the versions that were alerts at an instant: due soon or overdue, as known then. at is the
+// instant of asOf. The body is fn's own, the row is not.
+func eachStanding(ctx context.Context, v *projections.View, asOf events.AsOf, at time.Time, fn func(r *row, body []byte) error) error {
+	t := at.UnixMicro()
+	if err := each(ctx, v, false, `SELECT body FROM {current} WHERE warn_from <= ?`, func(r *row, body []byte) error {
+		if !r.known.includedIn(asOf) {
+			return nil
+		}
+		return fn(r, body)
+	}, t); err != nil || asOf.IsNow() {
+		return err
+	}
+	// Of what was replaced in the microsecond itself the position decides.
+	h := t / hour
 	left, right := path(h)
-	return now + ` AND known_at <= :at` +
-		` UNION ALL ` + past + `node IN (` + join(left) + `) AND until_at > :at` +
-		` UNION ALL ` + past + `node IN (` + join(right) + `) AND alert_from <= :at` +
-		` UNION ALL ` + past + fmt.Sprintf(`node = %d AND alert_from <= :at AND until_at > :at`, h)
+	const past = `SELECT body FROM {past} WHERE node `
+	query := past + `IN (` + join(left) + `) AND until_at >= ?1 UNION ALL ` + past + `IN (` + join(right) + `) AND alert_from <= ?1 UNION ALL ` +
+		past + fmt.Sprintf(`= %d AND alert_from <= ?1 AND until_at >= ?1`, h)
+	return each(ctx, v, true, query, func(r *row, body []byte) error {
+		if !r.known.includedIn(asOf) || r.until.includedIn(asOf) {
+			return nil
+		}
+		return fn(r, body)
+	}, t)
+}
+
+// each unpacks the rows of a query for bodies.
+func each(ctx context.Context, v *projections.View, past bool, query string, fn func(r *row, body []byte) error, args ...any) error {
+	rows, err := v.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var r row
+	for rows.Next() {
+		var body []byte
+		if err := rows.Scan(&body); err != nil {
+			return err
+		}
+		if err := r.unpack(body, past); err != nil {
+			return err
+		}
+		if err := fn(&r, body); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 func join(nodes []int64) string {
@@ -162,85 +243,43 @@ func join(nodes []int64) string {
 	return b.String()
 }
 
-// where narrows the alerts, and continues after a cursor.
-func (q *Query) where(at time.Time, from cursor) (string, []any) {
-	args := []any{sql.Named("at", at.UnixMicro())}
-	var conditions []string
-	add := func(condition, name string, value any) {
-		conditions = append(conditions, condition)
-		if name != "" {
-			args = append(args, sql.Named(name, value))
-		}
+// alert makes an alert of a row.
+func (s *standing) alert(at time.Time, days *calendars, shared texts) (Alert, error) {
+	var r row
+	if err := r.unpack(s.body, s.past); err != nil {
+		return Alert{}, err
 	}
-	switch q.State {
-	case protocol.Overdue:
-		add("overdue_from <= :at", "", nil)
-	case protocol.DueSoon:
-		add("overdue_from > :at", "", nil)
-	}
-	if q.Institution != "" {
-		add("holder = :holder", "holder", string(q.Institution))
-	}
-	if q.Jurisdiction != "" {
-		add("jurisdiction = :jurisdiction", "jurisdiction", string(q.Jurisdiction))
-	}
-	if q.Rule != "" {
-		add("rule = :rule", "rule", q.Rule)
-	}
-	if q.Case != "" {
-		add("number = :number", "number", q.Case)
-	}
-	if q.Cursor != "" {
-		add("(overdue_from > :at, severity, overdue_from, number, obligation) > (:c1, :c2, :c3, :c4, :c5)", "c1", from.State)
-		args = append(args, sql.Named("c2", from.Severity), sql.Named("c3", from.Overdue), sql.Named("c4", from.Number), sql.Named("c5", from.ID))
-	}
-	if len(conditions) == 0 {
-		return "", args
-	}
-	return " WHERE " + strings.Join(conditions, " AND "), args
-}
-
-// read makes an alert of a row.
-func read(rows *sql.Rows, at time.Time, days *calendars) (Alert, int64, error) {
-	var a Alert
-	var o protocol.Obligation
-	var rank, due, dueAt, overdue int64
-	var levels [3]int64
-	var holder, toward, subdivision string
-	var acknowledged []byte
-	if err := rows.Scan(&a.Case, &a.Obligation, &a.Rule, &rank, &a.Duty, &holder, &toward, &due, &dueAt, &overdue, &levels[0], &levels[1], &levels[2],
-		&acknowledged, &a.Jurisdiction, &subdivision); err != nil {
-		return a, 0, err
-	}
-	if holder != "" {
-		a.DutyHolder = (*events.Institution)(&holder)
-	}
-	if toward != "" {
-		a.Toward = (*events.Role)(&toward)
-	}
-	if len(acknowledged) == 16 {
-		a.AcknowledgedBy = (*uuid.UUID)(acknowledged)
-	}
-	o.Outcome = protocol.Pending
-	o.OverdueFrom = time.UnixMicro(overdue).UTC()
-	for i, l := range levels {
+	o := protocol.Obligation{Outcome: protocol.Pending, OverdueFrom: time.UnixMicro(r.overdueFrom).UTC()}
+	for i, l := range r.levels {
 		if l != 0 {
 			o.EscalateFrom[i] = time.UnixMicro(l)
 		}
 	}
-	o.Due.Date = events.Date(due)
-	if dueAt != 0 {
-		o.Due.Instant = time.UnixMicro(dueAt)
+	o.Due.Date = events.Date(r.due)
+	if r.dueAt != 0 {
+		o.Due.Instant = time.UnixMicro(r.dueAt)
 	}
-	a.OverdueFrom, a.Due, a.State, a.Severity, a.Escalation = o.OverdueFrom, o.Due.String(), o.State(at), severity(rank), o.Escalation(at)
-	if a.State == protocol.Overdue {
-		n, err := days.overdue(a.Jurisdiction, subdivision, o.Due.Date)
-		if err != nil {
-			return a, 0, err
-		}
-		a.WorkingDaysOverdue = n
+	a := Alert{Case: shared.of(r.number), Obligation: string(r.obligation), Rule: shared.of(r.rule), Duty: events.Role(shared.of(r.duty)), Due: o.Due.String(), State: protocol.Overdue,
+		Severity: severity(r.severity), Escalation: o.Escalation(at), Jurisdiction: events.Jurisdiction(shared.of(r.jurisdiction)), OverdueFrom: o.OverdueFrom}
+	if len(r.holder) > 0 {
+		holder := events.Institution(shared.of(r.holder))
+		a.DutyHolder = &holder
 	}
-	return a, rank, nil
+	if len(r.toward) > 0 {
+		toward := events.Role(shared.of(r.toward))
+		a.Toward = &toward
+	}
+	if len(r.ackedByID) == 16 {
+		id := uuid.UUID(r.ackedByID)
+		a.AcknowledgedBy = &id
+	}
+	if !s.late {
+		a.State = protocol.DueSoon
+		return a, nil
+	}
+	n, err := days.overdue(a.Jurisdiction, shared.of(r.subdivision), o.Due.Date)
+	a.WorkingDaysOverdue = n
+	return a, err
 }
 
 // calendars counts working days by the calendars as known at an instant.

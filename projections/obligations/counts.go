@@ -1,8 +1,10 @@
 package obligations
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"traga.internal/aggregates/protocol"
@@ -20,25 +22,55 @@ type Count struct {
 
 // Counts counts all obligations by jurisdiction, rule and state, as known now and at the clock's now; in that order.
 func Counts(ctx context.Context, e *projections.Engine, now time.Time) ([]Count, error) {
-	var list []Count
+	n := make(map[Count]int)
 	err := e.View(ctx, Name, func(v *projections.View) error {
-		rows, err := v.Query(ctx, `SELECT jurisdiction, rule, CASE WHEN outcome <> 'pending' THEN outcome
-			WHEN overdue_from <= :at THEN 'overdue' WHEN warn_from <= :at THEN 'due-soon' ELSE 'pending' END AS state, count(*)
-			FROM {current} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, sql.Named("at", now.UnixMicro()))
+		rows, err := v.Query(ctx, `SELECT jurisdiction, rule, outcome, n FROM {tally}`)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
 			var c Count
-			if err := rows.Scan(&c.Jurisdiction, &c.Rule, &c.State, &c.N); err != nil {
+			var count int
+			if err := rows.Scan(&c.Jurisdiction, &c.Rule, &c.State, &count); err != nil {
 				return err
 			}
+			n[c] = count
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		// Of the pending ones the clock says which are due soon or overdue.
+		return eachStanding(ctx, v, events.AsOf{}, now, func(r *row, _ []byte) error {
+			c := Count{Jurisdiction: events.Jurisdiction(r.jurisdiction), Rule: string(r.rule), State: protocol.Pending}
+			n[c]--
+			c.State = r.stateAt(now)
+			n[c]++
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	var list []Count
+	for c, count := range n {
+		if count != 0 {
+			c.N = count
 			list = append(list, c)
 		}
-		return rows.Err()
+	}
+	slices.SortFunc(list, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(a.Jurisdiction, b.Jurisdiction), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.State, b.State))
 	})
-	return list, err
+	return list, nil
+}
+
+// stateAt is the state of an alert: overdue or due soon.
+func (r *row) stateAt(at time.Time) protocol.State {
+	if r.overdueFrom <= at.UnixMicro() {
+		return protocol.Overdue
+	}
+	return protocol.DueSoon
 }
 
 // Load is how much stands against one institution: its alerts.
@@ -56,24 +88,41 @@ func Loads(ctx context.Context, e *projections.Engine, asOf events.AsOf, now tim
 	if err != nil {
 		return nil, err
 	}
-	list := []Load{}
+	type key struct {
+		institution  events.Institution
+		jurisdiction events.Jurisdiction
+	}
+	loads := make(map[key]*Load)
 	err = e.View(ctx, Name, func(v *projections.View) error {
-		rows, err := v.Query(ctx, `SELECT holder, jurisdiction, sum(overdue_from <= :at), sum(overdue_from <= :at AND severity = 0), sum(overdue_from > :at)
-			FROM (`+standing(asOf, at, "holder, jurisdiction, overdue_from, severity")+`) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`, sql.Named("at", at.UnixMicro()))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var l Load
-			if err := rows.Scan(&l.Institution, &l.Jurisdiction, &l.Overdue, &l.Critical, &l.DueSoon); err != nil {
-				return err
+		return eachStanding(ctx, v, asOf, at, func(r *row, _ []byte) error {
+			l := loads[key{events.Institution(r.holder), events.Jurisdiction(r.jurisdiction)}]
+			if l == nil {
+				l = &Load{Institution: events.Institution(r.holder), Jurisdiction: events.Jurisdiction(r.jurisdiction)}
+				loads[key{l.Institution, l.Jurisdiction}] = l
 			}
-			list = append(list, l)
-		}
-		return rows.Err()
+			switch {
+			case r.stateAt(at) == protocol.DueSoon:
+				l.DueSoon++
+			case severity(r.severity) == protocol.Critical:
+				l.Critical++
+				fallthrough
+			default:
+				l.Overdue++
+			}
+			return nil
+		})
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Load, 0, len(loads))
+	for _, l := range loads {
+		list = append(list, *l)
+	}
+	slices.SortFunc(list, func(a, b Load) int {
+		return cmp.Or(cmp.Compare(b.Overdue, a.Overdue), cmp.Compare(a.Institution, b.Institution), cmp.Compare(a.Jurisdiction, b.Jurisdiction))
+	})
+	return list, nil
 }
 
 // DueForWatcher lists, in order of number, the cases that may have an obligation which became overdue, or reached
@@ -82,21 +131,13 @@ func Loads(ctx context.Context, e *projections.Engine, asOf events.AsOf, now tim
 func DueForWatcher(ctx context.Context, e *projections.Engine, now time.Time) ([]string, error) {
 	var list []string
 	err := e.View(ctx, Name, func(v *projections.View) error {
-		rows, err := v.Query(ctx, `SELECT DISTINCT number FROM {current} WHERE watch_from <= ? ORDER BY number`, now.UnixMicro())
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var n string
-			if err := rows.Scan(&n); err != nil {
-				return err
-			}
-			list = append(list, n)
-		}
-		return rows.Err()
+		return each(ctx, v, false, `SELECT body FROM {current} WHERE watch_from <= ?`, func(r *row, _ []byte) error {
+			list = append(list, string(r.number))
+			return nil
+		}, now.UnixMicro())
 	})
-	return list, err
+	slices.Sort(list)
+	return slices.Compact(list), err
 }
 
 // NextForWatcher is the earliest instant at which DueForWatcher has a case, zero if there is none: until then, and

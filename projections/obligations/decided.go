@@ -2,8 +2,6 @@ package obligations
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
 	"time"
 
 	"traga.internal/aggregates/protocol"
@@ -32,33 +30,28 @@ func EachDecided(ctx context.Context, e *projections.Engine, asOf events.AsOf, n
 	if err != nil {
 		return err
 	}
-	const wanted = `SELECT case_id, jurisdiction, rule, due, met_on, iif(outcome = 'pending', 'overdue', outcome) FROM `
-	const decided = ` WHERE (outcome <> 'pending' OR overdue_from <= :at)`
-	query := wanted + `{current}` + decided
-	switch p := asOf.Position; {
-	case asOf.IsNow():
-	case p != events.Start:
-		known := fmt.Sprintf(" AND (known_commit < %d OR known_commit = %[1]d AND known_behind >= %d)", p.Commit, behind(p))
-		until := fmt.Sprintf(" AND until_commit >= %d AND NOT (until_commit = %[1]d AND until_behind >= %d)", p.Commit, behind(p))
-		query += known + ` UNION ALL ` + wanted + `{past}` + decided + known + until
-	default:
-		query += ` AND known_at <= :at UNION ALL ` + wanted + `{past}` + decided + ` AND known_at <= :at AND until_at > :at`
+	take := func(r *row, _ []byte) error {
+		if !r.known.includedIn(asOf) {
+			return nil
+		}
+		d := Decided{Case: r.caseID, Jurisdiction: events.Jurisdiction(r.jurisdiction), Rule: string(r.rule), Due: events.Date(r.due), State: r.outcome,
+			MetOn: events.Date(r.metOn)}
+		if r.outcome == protocol.Pending {
+			if d.State = r.stateAt(at); d.State != protocol.Overdue {
+				return nil
+			}
+		}
+		return fn(d)
 	}
 	return e.View(ctx, Name, func(v *projections.View) error {
-		rows, err := v.Query(ctx, query, sql.Named("at", at.UnixMicro()))
-		if err != nil {
+		if err := each(ctx, v, false, `SELECT body FROM {current}`, take); err != nil || asOf.IsNow() {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var d Decided
-			if err := rows.Scan(&d.Case, &d.Jurisdiction, &d.Rule, &d.Due, &d.MetOn, &d.State); err != nil {
-				return err
+		return each(ctx, v, true, `SELECT body FROM {past} WHERE until_at >= ?`, func(r *row, body []byte) error {
+			if r.until.includedIn(asOf) {
+				return nil
 			}
-			if err := fn(d); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
+			return take(r, body)
+		}, at.UnixMicro())
 	})
 }

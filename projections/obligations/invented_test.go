@@ -35,7 +35,7 @@ type inventing struct {
 
 func (c *inventing) Collect(s *projections.Step) error {
 	own := *s
-	own.Obligations = c.with(s.Event)
+	own.Obligations, own.Added = c.with(s.Event), 0
 	return c.Collector.Collect(&own)
 }
 

@@ -110,7 +110,7 @@ func (c *collector) Collect(s *projections.Step) error {
 	case e.Case != "":
 		put(&c.looked, e.Case, markOf(e))
 	default:
-		switch e.Data.(type) {
+		switch e.Data.(type) { // what protocol.Book.With takes, and what HR29 reads of the directory
 		case *events.ProtocolPublished, *events.NonWorkingDayDecreed, *events.InstitutionRegistered, *events.OfficerTrained:
 			put(&c.ground, e.Jurisdiction, markOf(e))
 		}

@@ -3,8 +3,10 @@
 package sharing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"traga.internal/events"
 	"traga.internal/projections"
@@ -60,7 +62,7 @@ type share struct {
 	at           *events.Event
 }
 
-type collector struct{ shares []share }
+type collector struct{ shares []*share }
 
 func (c *collector) Collect(s *projections.Step) error {
 	for _, entry := range s.Entries {
@@ -70,26 +72,28 @@ func (c *collector) Collect(s *projections.Step) error {
 		row := share{caseID: s.Case.ID, revision: entry.Revision, jurisdiction: s.Case.Jurisdiction, from: entry.Actor.Party(),
 			occurredAt: entry.OccurredAt.UnixMicro(), at: s.Event}
 		if entry.Event != s.Event {
-			row.end = true
-			c.shares = append(c.shares, row)
-			row.end = false
+			end := row
+			end.end = true
+			c.shares = append(c.shares, &end)
 		}
 		d, ok := events.DisclosureOf(entry.Now)
 		if !ok || !entry.Stands() {
 			continue
 		}
 		row.categories = bits(d.Categories)
-		for i, to := range d.Recipients {
-			row.recipient, row.to = i, to
-			c.shares = append(c.shares, row)
+		for i, recipient := range d.Recipients {
+			to := row
+			to.recipient, to.to = i, recipient
+			c.shares = append(c.shares, &to)
 		}
 	}
 	return nil
 }
 
 func (c *collector) Write(ctx context.Context, tx *projections.Tx) error {
-	for i := range c.shares {
-		s := &c.shares[i]
+	// Rows of a case lie side by side in the table: they are written so too.
+	slices.SortStableFunc(c.shares, func(a, b *share) int { return cmp.Compare(a.caseID, b.caseID) })
+	for _, s := range c.shares {
 		at, commit, behind := s.at.RecordedAt.UnixMicro(), int64(s.at.Position.Commit), int64(s.at.Position.Commit-s.at.Position.Prepare)
 		var err error
 		if s.end {

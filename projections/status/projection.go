@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"traga.internal/events"
 	"traga.internal/projections"
@@ -49,35 +48,17 @@ func Projection() projections.Projection {
 	last_behind  INTEGER NOT NULL,
 	PRIMARY KEY (number)`,
 				Options: "STRICT, WITHOUT ROWID",
-				Triggers: []string{`CREATE TRIGGER {current}_archive BEFORE UPDATE OF known_commit ON {current}
-	WHEN (` + changing("OLD.") + `) IS NOT (` + changing("NEW.") + `) BEGIN
-	INSERT INTO {past} (` + versioned + `, until_at, until_commit, until_behind)
-	SELECT ` + prefixed(versioned, "OLD.") + `, NEW.known_at, NEW.known_commit, NEW.known_behind; END`},
 			},
 			{
 				Name: "past",
-				Columns: columnTypes + `,
-	until_at     INTEGER NOT NULL,
-	until_commit INTEGER NOT NULL,
-	until_behind INTEGER NOT NULL`,
+				// Without constraints: these rows were in current.
+				Columns: versioned + `, until_at, until_commit, until_behind`,
+				Options: " ",
 				Indexes: []projections.Index{{Name: "number", On: "(number, until_at)"}},
 			},
 		},
-		Collect: func() projections.Collector { return &collector{latest: make(map[string]int)} },
+		Collect: func() projections.Collector { return &collector{places: make(map[string]int)} },
 	}
-}
-
-func prefixed(columns, prefix string) string {
-	names := strings.Split(columns, ",")
-	for i := range names {
-		names[i] = prefix + strings.TrimSpace(names[i])
-	}
-	return strings.Join(names, ", ")
-}
-
-// changing are the columns whose change makes a new version.
-func changing(prefix string) string {
-	return prefixed("institution, status, phase, release_date, released_on, risk, groups", prefix)
 }
 
 // version is a row, as of one event.
@@ -87,70 +68,172 @@ type version struct {
 	institution                 events.Institution
 	status, phase, risk, groups string
 	releaseDate, releasedOn     events.Date
-	opened                      time.Time
-	revision                    uint64
-	knownAt, lastAt             time.Time
-	knownPosition, lastPosition events.Position
+	opened                      int64
+	known                       moment
 }
 
-// same reports whether two versions of a case say the same of it, but for its latest event.
+// moment is an event's place in time and in the log.
+type moment struct{ at, commit, behind int64 }
+
+func momentOf(e *events.Event) moment {
+	return moment{e.RecordedAt.UnixMicro(), int64(e.Position.Commit), int64(e.Position.Commit - e.Position.Prepare)}
+}
+
+// same reports whether two versions of a case say the same of it.
 func (v *version) same(w *version) bool {
 	return v.institution == w.institution && v.status == w.status && v.phase == w.phase && v.risk == w.risk && v.groups == w.groups &&
 		v.releaseDate == w.releaseDate && v.releasedOn == w.releasedOn
 }
 
-// collector keeps of consecutive versions of a case that say the same only the last.
-type collector struct {
+// progress is what a page says of one case: its versions, and its latest event.
+type progress struct {
+	number   string
+	isNew    bool // the case began in the page
 	versions []version
-	latest   map[string]int // by number, into versions
+	revision uint64
+	last     moment
+}
+
+type collector struct {
+	cases  []progress
+	places map[string]int // by number, in cases
 }
 
 func (c *collector) Collect(s *projections.Step) error {
 	if s.Case == nil {
 		return nil
 	}
-	v := of(s)
-	if i, ok := c.latest[v.number]; ok && c.versions[i].same(&v) {
-		v.knownAt, v.knownPosition = c.versions[i].knownAt, c.versions[i].knownPosition
-		c.versions[i] = v
+	i, ok := c.places[s.Case.Number]
+	if !ok {
+		i = len(c.cases)
+		c.places[s.Case.Number] = i
+		c.cases = append(c.cases, progress{number: s.Case.Number, isNew: !s.Refolded && s.Event.Revision == 0})
+	}
+	p := &c.cases[i]
+	p.revision, p.last = s.Case.Last.Revision, momentOf(s.Case.Last)
+	if len(p.versions) > 0 && !concernsStatus(s) {
 		return nil
 	}
-	c.latest[v.number] = len(c.versions)
-	c.versions = append(c.versions, v)
+	v := of(s)
+	if n := len(p.versions); n == 0 || !p.versions[n-1].same(&v) {
+		p.versions = append(p.versions, v)
+	}
 	return nil
+}
+
+// concernsStatus reports whether a step can change more than which event is the case's latest.
+func concernsStatus(s *projections.Step) bool {
+	switch s.Event.Data.(type) {
+	case *events.ExpectedReleaseDateSet, *events.ExpectedReleaseDateChanged, *events.RiskLevelChanged, *events.AssessmentCompleted,
+		*events.EntryCorrected, *events.EntryAnnulled:
+		return true
+	}
+	return s.Refolded || projections.IsLandmark(s.Event)
 }
 
 // of reads a case's status after a step.
 func of(s *projections.Step) version {
 	c := s.Case
-	v := version{number: c.Number, jurisdiction: c.Jurisdiction, risk: c.Tracker.RiskLevel(),
-		releaseDate: c.Tracker.ReleaseDate(), releasedOn: c.Tracker.ReleasedOn(), opened: c.History.Entries()[0].RecordedAt,
-		revision: c.Last.Revision, lastAt: c.Last.RecordedAt, lastPosition: c.Last.Position,
-		knownAt: s.Event.RecordedAt, knownPosition: s.Event.Position}
+	v := version{number: c.Number, jurisdiction: c.Jurisdiction, risk: c.Tracker.RiskLevel(), releaseDate: c.Tracker.ReleaseDate(),
+		releasedOn: c.Tracker.ReleasedOn(), opened: c.History.Entries()[0].RecordedAt.UnixMicro(), known: momentOf(s.Event)}
 	where := standingOf(c)
 	v.status, v.phase, v.institution, v.groups = where.status, where.phase, where.institution, strings.Join(where.groups, ",")
 	return v
 }
 
-// Where the columns of the update are unchanged, only the latest event moves on, and known_* stays.
-var upsert = `INSERT INTO {current} (` + versioned + `, revision, last_at, last_commit, last_behind)
-	VALUES (?` + strings.Repeat(", ?", strings.Count(versioned, ",")+4) + `)
-	ON CONFLICT DO UPDATE SET (revision, last_at, last_commit, last_behind) = (excluded.revision, excluded.last_at, excluded.last_commit, excluded.last_behind),
-	(` + changing("") + `) = (` + changing("excluded.") + `),
-	(known_at, known_commit, known_behind) = (SELECT excluded.known_at, excluded.known_commit, excluded.known_behind
-		WHERE (` + changing("{current}.") + `) IS NOT (` + changing("excluded.") + `)
-		UNION ALL SELECT {current}.known_at, {current}.known_commit, {current}.known_behind
-		WHERE (` + changing("{current}.") + `) IS (` + changing("excluded.") + `))`
+var (
+	places  = "?" + strings.Repeat(", ?", strings.Count(versioned, ","))
+	archive = `INSERT INTO {past} (` + versioned + `, until_at, until_commit, until_behind) VALUES (` + places + `, ?, ?, ?)`
+	insert  = `INSERT INTO {current} (` + versioned + `, revision, last_at, last_commit, last_behind) VALUES (` + places + `, ?, ?, ?, ?)`
+	update  = `UPDATE {current} SET (` + versioned + `, revision, last_at, last_commit, last_behind) = (` + places + `, ?, ?, ?, ?) WHERE number = ?`
+)
+
+const (
+	moveOn = `UPDATE {current} SET revision = ?, last_at = ?, last_commit = ?, last_behind = ? WHERE number = ?`
+	look   = `SELECT ` + versioned + ` FROM {current} WHERE number = ?`
+)
+
+// kept is what Write knows of the table current. What it does not know is looked up.
+type kept map[string]*version
+
+// keptLimit bounds kept; each takes some 300 bytes.
+const keptLimit = 200_000
 
 func (c *collector) Write(ctx context.Context, tx *projections.Tx) error {
-	for i := range c.versions {
-		v := &c.versions[i]
-		_, err := tx.Exec(ctx, upsert, v.number, string(v.jurisdiction), string(v.institution), v.status, v.phase, int64(v.releaseDate), int64(v.releasedOn),
-			v.risk, v.groups, v.opened.UnixMicro(), v.knownAt.UnixMicro(), int64(v.knownPosition.Commit), int64(v.knownPosition.Commit-v.knownPosition.Prepare),
-			int64(v.revision), v.lastAt.UnixMicro(), int64(v.lastPosition.Commit), int64(v.lastPosition.Commit-v.lastPosition.Prepare))
-		if err != nil {
+	known, ok := (*tx.Kept()).(kept)
+	if !ok {
+		known = make(kept)
+		*tx.Kept() = known
+	}
+	for i := range c.cases {
+		if err := c.cases[i].write(ctx, tx, known); err != nil {
 			return fmt.Errorf("write the status of a case: %w", err)
 		}
 	}
+	for k := range known {
+		if len(known) <= keptLimit {
+			break
+		}
+		delete(known, k)
+	}
 	return nil
+}
+
+func (p *progress) write(ctx context.Context, tx *projections.Tx, known kept) error {
+	old := known[p.number]
+	if old == nil && !p.isNew {
+		var err error
+		if old, err = stored(ctx, tx, p.number); err != nil {
+			return err
+		}
+	}
+	now := old
+	for i := range p.versions {
+		v := &p.versions[i]
+		if now != nil {
+			if now.same(v) {
+				continue
+			}
+			if _, err := tx.Exec(ctx, archive, append(now.row(), v.known.at, v.known.commit, v.known.behind)...); err != nil {
+				return err
+			}
+		}
+		now = v
+	}
+	known[p.number] = now
+	latest := []any{int64(p.revision), p.last.at, p.last.commit, p.last.behind}
+	var err error
+	switch now {
+	case old:
+		_, err = tx.Exec(ctx, moveOn, append(latest, p.number)...)
+	default:
+		row := append(now.row(), latest...)
+		if old == nil {
+			_, err = tx.Exec(ctx, insert, row...)
+		} else {
+			_, err = tx.Exec(ctx, update, append(row, p.number)...)
+		}
+	}
+	return err
+}
+
+// row are the columns versioned.
+func (v *version) row() []any {
+	return []any{v.number, string(v.jurisdiction), string(v.institution), v.status, v.phase, int64(v.releaseDate), int64(v.releasedOn),
+		v.risk, v.groups, v.opened, v.known.at, v.known.commit, v.known.behind}
+}
+
+// stored reads what the table holds of a case, nil if nothing.
+func stored(ctx context.Context, tx *projections.Tx, number string) (*version, error) {
+	rows, err := tx.Query(ctx, look, number)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return nil, rows.Err()
+	}
+	var v version
+	return &v, rows.Scan(&v.number, &v.jurisdiction, &v.institution, &v.status, &v.phase, &v.releaseDate, &v.releasedOn, &v.risk, &v.groups,
+		&v.opened, &v.known.at, &v.known.commit, &v.known.behind)
 }
