@@ -365,6 +365,9 @@ func (a *app) caseDiffCommand() *cobra.Command {
 				if between[i], err = events.ParseAsOf(text); err != nil {
 					return usagef("--%s: %s", flag, strings.TrimPrefix(err.Error(), "at: "))
 				}
+				if known := knownBy(between[i], s.at); known != between[i] {
+					between[i], text = known, s.atText
+				}
 				query.Set(flag, text)
 			}
 			lang := s.lang
@@ -380,12 +383,23 @@ func (a *app) caseDiffCommand() *cobra.Command {
 			}
 			return a.print(cmd, d, func(w io.Writer) { showDifference(w, args[0], d) })
 		}}
-	addSettings(c.Flags(), clientSettings())
-	a.jsonFlag(c)
+	a.readingFlags(c)
 	c.Flags().String("from", "", "the earlier point of view: an instant or a position")
-	c.Flags().String("to", "", "the later one; now when left out")
-	langFlag(c)
+	c.Flags().String("to", "", "the later one; that of --at, or now, when left out")
 	return c
+}
+
+// knownBy is a point of view held back to what was known at another: who asks as known then sees nothing later. An
+// instant and a position are not compared.
+func knownBy(view, at events.AsOf) events.AsOf {
+	switch {
+	case at.IsNow():
+		return view
+	case view.IsNow(), !view.Instant.IsZero() && !at.Instant.IsZero() && view.Instant.After(at.Instant),
+		view.Instant.IsZero() && at.Instant.IsZero() && view.Position.After(at.Position):
+		return at
+	}
+	return view
 }
 
 func (s *source) localDiff(ctx context.Context, number, lang string, from, to events.AsOf) (d timeline.Difference, err error) {
