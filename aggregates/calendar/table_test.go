@@ -122,3 +122,10 @@ func TestAHolidayOnASubstituteDayIsAHoliday(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+func TestTheOnlyNameExpectedIsNamed(t *testing.T) {
+	e := &UnknownError{Jurisdiction: "BA", Subdivision: "BA-XYZ", Expected: []string{"BA-BIH"}}
+	if got := e.Error(); got != `no calendar for subdivision "BA-XYZ" of BA: expected one of BA-BIH` {
+		t.Error(got)
+	}
+}
