@@ -125,6 +125,28 @@ func TestWhatWasCorrectedNoLongerCounts(t *testing.T) {
 			s.late("2025-06-09", "2025-06-06", notice("n-3", "consent-withdrawn", csw))
 			s.want("2025-06-09 10:00", "withdrawal-notice/c/mk-csw", "2025-06-10 met on 2025-06-04")
 		}},
+		{"a risk level corrected and back again", func(s *story) {
+			c := s.correct("2025-06-03", s.on("2025-06-02", assessed("risk", "low")), assessed("risk", "high"))
+			s.annul("2025-06-04", c)
+			for at, want := range map[string]string{"2025-06-02 10:00": "low", "2025-06-03 10:00": "high", "2025-06-04 10:00": "low"} {
+				if got := s.known(s.instant(at)).RiskLevel(); got != want {
+					s.t.Errorf("%s: %s, expected %s", at, got, want)
+				}
+			}
+		}},
+		{"a waiver corrected to another obligation is of that one", func(s *story) {
+			s.on("2025-06-02", set("2026-09-02"))
+			s.correct("2025-06-04", s.on("2025-06-03", waive("notify-csw")), waive("notify-police"))
+			s.want("2025-06-05", "notify-csw", "2026-06-04 pending")
+			s.want("2025-06-05", "notify-police", "2026-07-31 waived")
+		}},
+		{"who was named by mistake was not told, and is not told anew", func(s *story) {
+			s.on("2025-06-02", set("2026-09-02"))
+			s.correct("2025-06-04", s.on("2025-06-03", planned("n-1", csw)), planned("n-1", police))
+			s.on("2025-06-05", change("2026-09-02", "2026-10-15"))
+			s.want("2025-06-05 10:00", "renotify/mk-csw", "none")
+			s.want("2025-06-05 10:00", "renotify/mk-police", "2025-06-06 due-soon")
+		}},
 	})
 }
 

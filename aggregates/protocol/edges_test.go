@@ -161,6 +161,15 @@ func TestEdges(t *testing.T) {
 	})
 }
 
+// The length of a sentence is rounded up to whole months, and is never none.
+func TestSentenceMonths(t *testing.T) {
+	for end, want := range map[string]int{"2025-03-03": 1, "2025-04-03": 1, "2025-04-04": 2, "2027-03-03": 24, "2027-03-04": 25, "2055-03-03": 360} {
+		if got := sentenceMonths(day("2025-03-03"), day(end)); got != want {
+			t.Errorf("until %s: %d months, expected %d", end, got, want)
+		}
+	}
+}
+
 func TestPeriodsInWords(t *testing.T) {
 	for text, want := range map[string]string{"1 day": "1 day", "15 days": "15 days", "1 working day": "1 working day", "6 months": "6 months",
 		"12 months": "12 months", "5 years": "5 years", "18 months": "18 months", "20 years": "20 years", "72 hours": "72 hours"} {

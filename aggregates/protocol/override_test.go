@@ -13,6 +13,7 @@ source: Decision 1/2026
 roles: {csw: municipality}
 rules:
   - id: notify-csw
+    source: toward
     due: {before-release: 100 days}
 `))
 	if err != nil {
@@ -27,7 +28,7 @@ rules:
 		if r.ID == "notify-csw" {
 			found = true
 			was := before["notify-csw90 days before release"]
-			if r.Period != "100 days before release" || r.Source != "Decision 1/2026" {
+			if r.Period != "100 days before release" || r.Source != "toward" {
 				t.Errorf("got %s, %s", r.Period, r.Source)
 			}
 			if r.Duty != was.Duty || r.Toward != "municipality" || r.Fulfilment != was.Fulfilment || r.Severity != was.Severity || r.Titles["en"] != was.Titles["en"] {

@@ -109,8 +109,9 @@ func TestMistakesAreShownWithTheirPlace(t *testing.T) {
 		head + "extends: sop-default\noff: {no-rule: r}":                                                  "own.yaml:1: off: there is no rule no-rule",
 		head + "extends: sop-default\nroles: {csw: nobody}":                                               "own.yaml:1: roles: csw: nobody: there is no such role",
 		head + "extends: sop-default\nroles: {nobody: csw}":                                               "own.yaml:1: roles: nobody: csw: there is no such role",
-		head + "extends: sop-default\nrules: [[screening]]":                                               "own.yaml:5: line 5: cannot unmarshal !!seq into protocol.ruleDoc",
-		head + "extends: sop-default\nrules:\n  - id: own\n    due: {after: soon}\n    source: id":        "own.yaml:6: rule own: title: an English title is needed",
+		head + "extends: sop-default\nrules: [[id]]":                                                      "own.yaml:5: line 5: cannot unmarshal !!seq into protocol.ruleDoc",
+		head + "extends: sop-default\nrules:\n  - id: own\n    source: id\n    due: {after: soon}":        "own.yaml:6: rule own: title: an English title is needed",
+		head + "extends: sop-default\nrules:\n  - due: {after: soon}\n    id: own":                        "own.yaml:6: rule own: title: an English title is needed",
 		head + "extends: sop-default\nwarning: {long: soon}":                                              "own.yaml:1: warning: expected a period such as 3 working days, 15 days, 6 months, 5 years or 72 hours",
 		head + "extends: sop-default\nwarning: {from: 1 month}":                                           "own.yaml:1: warning: from is a number of days",
 		head + "warning: {long: 14 days, from: 30 days}":                                                  "own.yaml:1: warning: expected a period such as 3 working days, 15 days, 6 months, 5 years or 72 hours",
@@ -221,6 +222,19 @@ func TestWarningAndEscalationOfOnesOwn(t *testing.T) {
 	}
 }
 
+// What is published is the same text, byte for byte, however often it is made.
+func TestARuleSetIsWrittenDownInOneWay(t *testing.T) {
+	one, err := ParseRules("own.yaml", []byte(own()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if two, err := ParseRules("own.yaml", []byte(own())); err != nil || string(two.JSON) != string(one.JSON) {
+			t.Fatalf("%v\n%s\n%s", err, one.JSON, two.JSON)
+		}
+	}
+}
+
 // Which version an obligation is judged by shows in what is told of its rule.
 func TestAnEarlierActivationBringsItsVersion(t *testing.T) {
 	s := newStory(t, "MK")
@@ -249,6 +263,7 @@ func TestTheBookAsKnown(t *testing.T) {
 	add("2026-01-05", 1, &events.InstitutionRegistered{Institution: "ba-prison", Place: "BA-SRP"})
 	add("2026-01-07", 2, &events.ProtocolPublished{Version: "ba-2", EffectiveFrom: day("2026-01-01"), Rules: set.JSON})
 	add("2026-01-12", 3, &events.NonWorkingDayDecreed{Date: day("2026-02-04"), Name: map[string]string{"en": "Day of mourning"}, Act: "a"})
+	before := b
 	add("2026-01-14", 4, &events.InstitutionRegistered{Institution: "ba-prison", Place: "BA-BRC"})
 	add("2026-01-15", 5, &events.InstitutionRegistered{Institution: "ba-other", Place: "Sarajevo"})
 	add("2026-01-16", 6, &events.CaseOpened{})
@@ -259,6 +274,12 @@ func TestTheBookAsKnown(t *testing.T) {
 		if got != want {
 			t.Errorf("as known on %s: %s, expected %s", at, got, want)
 		}
+	}
+	if sub := before.lands["BA"].calendarOf("BA", "ba-prison").Subdivision(); sub != "BA-SRP" {
+		t.Errorf("the book before the entry has it: %s", sub)
+	}
+	if mk := publish(t, NewBook(), "2026-03-04", "2026-03-16", quicker); len(mk.AsKnown(events.AsOf{Instant: s.instant("2026-03-03")}).Editions("MK")) != 1 {
+		t.Error("a version is known before it was published")
 	}
 	if b.AsKnown(events.AsOf{}) != b || len(b.Editions("DE")) != 0 || b.Editions("BA")[1].Version != "ba-2" {
 		t.Error("as known now")

@@ -100,7 +100,7 @@ func TestExplanationsSay(t *testing.T) {
 		}},
 		{"notify-csw", "2026-06-09", []string{"Overdue since 2026-06-05, for 3 working days: no act"}, "", func(s *story) { s.on("2025-06-02", set("2026-09-02")) }},
 		{"notify-csw", "2026-06-05", []string{"Overdue since 2026-06-05, for 1 working day: no act"}, "", func(s *story) { s.on("2025-06-02", set("2026-09-02")) }},
-		{"open-pre-release", "2026-01-13", []string{"The sentence recorded on 2025-10-10 makes it 6 months before release.", "6 months before 2026-09-30 is 2026-03-30."}, "", func(s *story) {
+		{"open-pre-release", "2026-01-13", []string{"The sentence recorded on 2025-10-10 makes it 6 months before release.", "6 months before 2026-09-30 is 2026-03-30."}, "The release date is 2026-09-30, as recorded on 2025-10-10.", func(s *story) {
 			s.on("2025-06-02", set("2026-09-30"))
 			s.on("2025-10-10", sentence("2025-03-03", "2026-09-30"))
 		}},
