@@ -140,7 +140,7 @@ func TestRulesInWords(t *testing.T) {
 	}
 }
 
-// reading is a book in which MK has that one rule beside the default ones.
+// withOwn is a story in MK, where there is that one rule beside the default ones.
 func withOwn(t *testing.T, parts ...string) *story {
 	s := newStory(t, "MK")
 	s.book = publish(t, s.book, "2025-03-02", "2025-01-01", own(parts...))
