@@ -94,21 +94,11 @@ func (s *State) Status() Status {
 
 // Phase is how far the case has come; empty for a case that was never opened.
 func (s *State) Phase() Phase {
-	switch {
-	case s.Status() == "":
+	if s.Status() == "" {
 		return ""
-	case s.Status() == Closed:
-		return PhaseClosed
-	case s.latest("PostPenalPlanAdopted") != nil:
-		return PostPenal
-	case s.latest("PersonReleased") != nil:
-		return Released
-	case s.latest("PreReleasePlanningOpened") != nil:
-		return PreRelease
-	case s.latest("TreatmentPlanAdopted") != nil:
-		return Treatment
 	}
-	return Intake
+	_, phase := StandingOf(s.history.Entries())
+	return phase
 }
 
 // Institution is where the person is or was last held: that of the opening, or of the latest transfer.

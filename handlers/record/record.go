@@ -79,10 +79,6 @@ func WithDuties(duties func() Duties) Option { return func(r *Recorder) { r.duti
 // WithMemory sets how many cases are kept folded in memory; the default is 1000.
 func WithMemory(cases int) Option { return func(r *Recorder) { r.folds.limit = max(1, cases) } }
 
-// WithJudge sets what makes the fold that judges one case, such as one under a jurisdiction's own need-to-know
-// matrix. It is called once for each case that comes into use.
-func WithJudge(judge func() Judge) Option { return func(r *Recorder) { r.judge = judge } }
-
 // New makes the write path to a store. The book says which calendar each case keeps.
 func New(store events.Store, book *protocol.Book, options ...Option) *Recorder {
 	judge := func() Judge { return safeguards.NewJudge(book) }

@@ -37,7 +37,7 @@ const columnTypes = `
 // Projection is the read model, for the engine.
 func Projection() projections.Projection {
 	return projections.Projection{
-		Name: Name, Version: 1,
+		Name: Name, Version: 2,
 		Tables: []projections.Table{
 			{
 				Name: "current",

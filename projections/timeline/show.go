@@ -4,32 +4,27 @@ import (
 	"slices"
 	"time"
 
+	"traga.internal/aggregates/casefile"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 )
 
-// Status of a case.
-type Status string
-
-// The statuses.
-const (
-	Open   Status = "open"
-	Closed Status = "closed"
+// Status and Phase are those of aggregates/casefile: where a case stands, and how far it has come.
+type (
+	Status = casefile.Status
+	Phase  = casefile.Phase
 )
 
-// Phase is how far a case has come.
-type Phase string
-
-// The phases in order. A case is in intake until a treatment plan is adopted, in treatment until the pre-release
-// planning is opened, in pre-release until the person is released, released until a post-penal plan is adopted,
-// and post-penal until the case is closed (interfaces.md, `case show`).
+// The statuses and phases, under the names of this package's answers.
 const (
-	Intake      Phase = "intake"
-	Treatment   Phase = "treatment"
-	PreRelease  Phase = "pre-release"
-	Released    Phase = "released"
-	PostPenal   Phase = "post-penal"
-	PhaseClosed Phase = "closed"
+	Open        = casefile.Open
+	Closed      = casefile.Closed
+	Intake      = casefile.Intake
+	Treatment   = casefile.Treatment
+	PreRelease  = casefile.PreRelease
+	Released    = casefile.Released
+	PostPenal   = casefile.PostPenal
+	PhaseClosed = casefile.PhaseClosed
 )
 
 // Summary is where a case stands (`case show`).
@@ -113,54 +108,21 @@ func (c *Case) Show() Summary {
 	return s
 }
 
-// life is what the entries say of the case's course.
+// life is what the entries say of the case's course; group are the groups that the person belongs to, in order of
+// occurrence.
 type life struct {
 	status Status
 	phase  Phase
 	group  []string
 }
 
-// life reads the entries that stand, in the order in which they occurred: a closing that was recorded late does
-// not close a case that had been reopened since.
 func (c *Case) life() life {
-	l := life{status: Open, group: []string{}}
-	var plan, preRelease, released, postPenal bool
+	l := life{group: []string{}}
+	l.status, l.phase = casefile.StandingOf(c.history.Occurred())
 	for _, entry := range c.history.Occurred() {
-		if !entry.Stands() {
-			continue
+		if d, ok := entry.Now.(*events.SpecificGroupRecorded); ok && entry.Stands() && !slices.Contains(l.group, d.Group) {
+			l.group = append(l.group, d.Group)
 		}
-		switch d := entry.Now.(type) {
-		case *events.TreatmentPlanAdopted:
-			plan = true
-		case *events.PreReleasePlanningOpened:
-			preRelease = true
-		case *events.PersonReleased:
-			released = true
-		case *events.PostPenalPlanAdopted:
-			postPenal = true
-		case *events.CaseClosed:
-			l.status = Closed
-		case *events.CaseReopened:
-			l.status = Open
-		case *events.SpecificGroupRecorded:
-			if !slices.Contains(l.group, d.Group) {
-				l.group = append(l.group, d.Group)
-			}
-		}
-	}
-	switch {
-	case l.status == Closed:
-		l.phase = PhaseClosed
-	case released && postPenal:
-		l.phase = PostPenal
-	case released:
-		l.phase = Released
-	case preRelease:
-		l.phase = PreRelease
-	case plan:
-		l.phase = Treatment
-	default:
-		l.phase = Intake
 	}
 	return l
 }
