@@ -19,6 +19,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/api"
+	"traga.internal/handlers/auth"
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/metrics"
 	"traga.internal/handlers/record"
@@ -147,7 +148,7 @@ func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now fu
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice})
-	n.handler = n.metrics.Observe(guard(mux))
+	n.handler = n.metrics.Observe(guard(auth.AsOwner(mux)))
 	return n, nil
 }
 
