@@ -142,6 +142,8 @@ type Event struct {
 
 	// Data points to the catalogue's Go type of that name: *NotificationSent for "NotificationSent".
 	Data any
+	// Withheld are the protected fields of Data that are not shown; nil when all are.
+	Withheld []Withheld
 }
 
 // Reported says whether the act was reported after it was done, not done through traga: it is marked so, or it
