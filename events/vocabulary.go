@@ -142,7 +142,7 @@ type Event struct {
 
 	// Data points to the catalogue's Go type of that name: *NotificationSent for "NotificationSent".
 	Data any
-	// Withheld are the protected fields of Data that are not shown; nil when all are.
+	// Withheld are the fields of Data that are not shown; see Shown for the data as readers get it.
 	Withheld []Withheld
 }
 

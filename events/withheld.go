@@ -7,57 +7,133 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
 
-// Withheld is a protected field that is not shown. The Go field then has its zero value, which says nothing about
-// what the field holds; in JSON, {"withheld":{…}} stands in the field's place.
-type Withheld struct {
-	// Pointer is the field's place in the data as a JSON pointer (RFC 6901), such as /needs/0/note.
-	Pointer  string
-	Category Category
-	Reason   WithheldReason
-	// Receipt, of an erased field, is the id of the PersonalDataErased event.
-	Receipt uuid.UUID
-	// Ask, of a hidden field, is the role of those who can be asked for it.
-	Ask Role
-}
-
-// WithheldReason says why a field is not shown.
-type WithheldReason string
-
+// Why a field of an event is withheld.
 const (
-	// Erased: the key to the field was destroyed; nobody can read it any more.
-	Erased WithheldReason = "erased"
-	// Hidden: whoever asks may not see it.
-	Hidden WithheldReason = "hidden"
+	Erased = "erased" // its key was destroyed: nobody can read it any more
+	Hidden = "hidden" // this reader may not see it; others may
 )
 
-// withheldObject is how a withheld field stands in JSON.
-type withheldObject struct {
+// Withheld is a field of an event's data that is not shown; the Go field then has its zero value. That it is withheld is
+// always shown, with the category and, of a hidden field, whom to ask.
+type Withheld struct {
+	Pointer  string    // where it is: a JSON Pointer (RFC 6901) into the data, such as /needs/0/note
+	Category Category  // under which it is protected
+	Reason   string    // Erased or Hidden
+	Receipt  uuid.UUID // of an erased field: the id of the PersonalDataErased event
+	Ask      Role      // of a hidden field: who may be asked for it
+}
+
+// withheldJSON is what stands in the place of a withheld field.
+type withheldJSON struct {
 	Withheld struct {
-		Reason   WithheldReason `json:"reason"`
-		Category Category       `json:"category"`
-		Receipt  uuid.UUID      `json:"receipt,omitzero"`
-		Ask      Role           `json:"ask,omitzero"`
+		Reason   string    `json:"reason"`
+		Category Category  `json:"category"`
+		Receipt  uuid.UUID `json:"receipt,omitzero"`
+		Ask      Role      `json:"ask,omitzero"`
 	} `json:"withheld"`
 }
 
-// MarshalJSON writes what stands in the field's place.
+// MarshalJSON is the object that readers find in the place of the field:
+// {"withheld":{"reason":"hidden","category":"health","ask":"prison-health"}}.
 func (w Withheld) MarshalJSON() ([]byte, error) {
-	var o withheldObject
-	o.Withheld.Reason, o.Withheld.Category, o.Withheld.Receipt, o.Withheld.Ask = w.Reason, w.Category, w.Receipt, w.Ask
-	return json.Marshal(o)
+	var v withheldJSON
+	v.Withheld.Reason, v.Withheld.Category, v.Withheld.Receipt, v.Withheld.Ask = w.Reason, w.Category, w.Receipt, w.Ask
+	return json.Marshal(v)
+}
+
+// Shown is the event's data as JSON for a reader: what is withheld has a Withheld object in its place, also where the
+// field itself would be left out.
+func (e *Event) Shown() (jsontext.Value, error) {
+	data, err := json.Marshal(e.Data, json.Deterministic(true))
+	if err != nil {
+		return nil, fmt.Errorf("show the data of a %s: %w", e.Type, err)
+	}
+	if len(e.Withheld) == 0 {
+		return data, nil
+	}
+	var out bytes.Buffer
+	to := jsontext.NewEncoder(&out)
+	if err := cover(jsontext.NewDecoder(bytes.NewReader(data)), to, "", e.Withheld); err != nil {
+		return nil, fmt.Errorf("show the data of a %s: %w", e.Type, withoutValue(err))
+	}
+	return bytes.TrimRight(out.Bytes(), "\n"), nil
+}
+
+// cover copies the next value, which stands at the pointer at, with the withheld ones covered.
+func cover(from *jsontext.Decoder, to *jsontext.Encoder, at jsontext.Pointer, withheld []Withheld) error {
+	inside := func(w Withheld) bool { return strings.HasPrefix(w.Pointer, string(at)+"/") }
+	if i := slices.IndexFunc(withheld, func(w Withheld) bool { return w.Pointer == string(at) }); i >= 0 {
+		if err := from.SkipValue(); err != nil {
+			return err
+		}
+		return json.MarshalEncode(to, withheld[i])
+	}
+	kind := from.PeekKind()
+	if kind != '{' && kind != '[' || !slices.ContainsFunc(withheld, inside) {
+		v, err := from.ReadValue()
+		if err != nil {
+			return err
+		}
+		return to.WriteValue(v)
+	}
+	begin, err := from.ReadToken()
+	if err != nil {
+		return err
+	}
+	if err := to.WriteToken(begin); err != nil {
+		return err
+	}
+	var names []string
+	for n := 0; from.PeekKind() != '}' && from.PeekKind() != ']'; n++ {
+		name := fmt.Sprint(n)
+		if kind == '{' {
+			token, err := from.ReadToken()
+			if err != nil {
+				return err
+			}
+			name = token.String()
+			names = append(names, name)
+			if err := to.WriteToken(jsontext.String(name)); err != nil {
+				return err
+			}
+		}
+		if err := cover(from, to, at.AppendToken(name), withheld); err != nil {
+			return err
+		}
+	}
+	if kind == '{' { // what is left out because it is empty is withheld all the same
+		for _, w := range withheld {
+			p := jsontext.Pointer(w.Pointer)
+			if w.Pointer == "" || p.Parent() != at || slices.Contains(names, p.LastToken()) {
+				continue
+			}
+			if err := to.WriteToken(jsontext.String(p.LastToken())); err != nil {
+				return err
+			}
+			if err := json.MarshalEncode(to, w); err != nil {
+				return err
+			}
+		}
+	}
+	end, err := from.ReadToken()
+	if err != nil {
+		return err
+	}
+	return to.WriteToken(end)
 }
 
 const withheldBegin = `{"withheld":{`
 
 // readWithheld reads the object that stands in a withheld field's place.
 func readWithheld(v []byte, pointer string) (Withheld, error) {
-	var o withheldObject
+	var o withheldJSON
 	if err := json.Unmarshal(v, &o, json.RejectUnknownMembers(true)); err != nil || (o.Withheld.Reason != Erased && o.Withheld.Reason != Hidden) {
 		return Withheld{}, fmt.Errorf("at %s: what is withheld is not said as it should be", pointer)
 	}
@@ -130,87 +206,6 @@ func withoutWithheld(data []byte, stay string) ([]byte, []Withheld, error) {
 
 func within(pointer, parent string) bool {
 	return jsontext.Pointer(parent).Contains(jsontext.Pointer(pointer))
-}
-
-// MarshalData writes an event's data for a reader: in the place of each withheld field stands {"withheld":{…}}.
-func MarshalData(data any, withheld []Withheld) (jsontext.Value, error) {
-	v, err := json.Marshal(data, json.Deterministic(true))
-	if err != nil {
-		return nil, fmt.Errorf("write the data of an event: %w", err)
-	}
-	if len(withheld) == 0 {
-		return v, nil
-	}
-	left := make(map[jsontext.Pointer]jsontext.Value, len(withheld))
-	for _, w := range withheld {
-		if left[jsontext.Pointer(w.Pointer)], err = w.MarshalJSON(); err != nil {
-			return nil, fmt.Errorf("write the data of an event: %w", err)
-		}
-	}
-	if v, err = place(v, left); err == nil && len(left) > 0 {
-		err = errors.New("a withheld field has no place in it")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("write the data of an event: %w", err)
-	}
-	return v, nil
-}
-
-// place writes values at their pointers, also where the data leaves an empty field out, and takes them off the map.
-func place(data []byte, left map[jsontext.Pointer]jsontext.Value) ([]byte, error) {
-	var out bytes.Buffer
-	d, e := jsontext.NewDecoder(bytes.NewReader(data)), jsontext.NewEncoder(&out)
-	for {
-		kind, n := d.StackIndex(d.StackDepth())
-		if kind == '{' && n%2 == 0 && d.PeekKind() == '}' { // the end of an object: what it left out
-			_, at := d.StackIndex(d.StackDepth())
-			parent := d.StackPointer()
-			if at > 0 { // the pointer is that of the last member
-				parent = parent.Parent()
-			}
-			for _, p := range sortedChildren(left, parent) {
-				if err := e.WriteToken(jsontext.String(p.LastToken())); err != nil {
-					return nil, err
-				}
-				if err := e.WriteValue(left[p]); err != nil {
-					return nil, err
-				}
-				delete(left, p)
-			}
-		}
-		t, err := d.ReadToken()
-		if errors.Is(err, io.EOF) {
-			return bytes.TrimSpace(out.Bytes()), nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := e.WriteToken(t); err != nil {
-			return nil, err
-		}
-		if kind, n := d.StackIndex(d.StackDepth()); kind == '{' && n%2 == 1 { // after a name
-			if v, ok := left[d.StackPointer()]; ok {
-				if err := d.SkipValue(); err != nil {
-					return nil, err
-				}
-				if err := e.WriteValue(v); err != nil {
-					return nil, err
-				}
-				delete(left, e.StackPointer())
-			}
-		}
-	}
-}
-
-func sortedChildren(left map[jsontext.Pointer]jsontext.Value, parent jsontext.Pointer) []jsontext.Pointer {
-	var list []jsontext.Pointer
-	for p := range left {
-		if p.Parent() == parent {
-			list = append(list, p)
-		}
-	}
-	slices.Sort(list)
-	return list
 }
 
 // ReadReplacement reads the replacement of a recorded EntryCorrected, of which parts may be withheld; their pointers

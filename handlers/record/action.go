@@ -190,7 +190,7 @@ func (a *Action) matches(e *events.Event) bool {
 		(a.OccurredAt != nil && !a.OccurredAt.Equal(e.OccurredAt)) {
 		return false
 	}
-	mine, err1 := events.MarshalData(a.Data, e.Withheld)
-	theirs, err2 := events.MarshalData(e.Data, e.Withheld)
+	mine, err1 := (&events.Event{Data: a.Data, Withheld: e.Withheld}).Shown()
+	theirs, err2 := e.Shown()
 	return errors.Join(err1, err2) == nil && string(mine) == string(theirs)
 }
