@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
@@ -98,9 +97,9 @@ func parse(line []byte) (*Action, error) {
 }
 
 // settlePlace works out whose record it is: a case's, or a jurisdiction's. A directory's or protocol's action may
-// name a case too; then it is the jurisdiction of that case that is meant.
+// name a case too; then it is the jurisdiction of that case that is meant. A look at a list is of no case.
 func (a *Action) settlePlace(k *events.Kind) error {
-	if k.Family == events.StoreFamily {
+	if k.Family == events.StoreFamily || k.Family == events.AccessFamily && a.Case == "" {
 		return nil
 	}
 	ofCase := k.Family == events.CaseFamily || k.Family == events.AccessFamily
@@ -184,14 +183,14 @@ func (a *Action) event(k *events.Kind, id uuid.UUID, now time.Time) *events.Even
 }
 
 // matches reports whether a recorded event is what this action would have made. An action that leaves out when
-// it occurred matches whatever the moment of its recording was.
+// it occurred matches whatever the moment of its recording was, and what was erased since matches whatever it was.
 func (a *Action) matches(e *events.Event) bool {
 	if a.Type != e.Type || a.Case != e.Case || a.Jurisdiction != e.Jurisdiction || a.Actor != e.Actor || a.Purpose != e.Purpose ||
 		a.LegalBasis != e.LegalBasis || a.LateReason != e.LateReason || a.AfterTheFact != e.AfterTheFact || a.CausationID != e.CausationID ||
 		(a.OccurredAt != nil && !a.OccurredAt.Equal(e.OccurredAt)) {
 		return false
 	}
-	mine, err1 := json.Marshal(a.Data, json.Deterministic(true))
-	theirs, err2 := json.Marshal(e.Data, json.Deterministic(true))
+	mine, err1 := (&events.Event{Data: a.Data, Withheld: e.Withheld}).Shown()
+	theirs, err2 := e.Shown()
 	return errors.Join(err1, err2) == nil && string(mine) == string(theirs)
 }
