@@ -101,7 +101,7 @@ func (r readModels) Alerts(ctx context.Context, q obligations.Query) ([]obligati
 }
 
 func (r readModels) Loads(ctx context.Context, asOf events.AsOf, now time.Time) ([]obligations.Load, error) {
-	return obligations.Loads(ctx, r.engine, asOf, now)
+	return obligations.Loads(ctx, r.engine, nil, asOf, now)
 }
 
 func (r readModels) Cases(ctx context.Context, q status.Query) ([]status.Case, string, error) {

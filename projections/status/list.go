@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"traga.internal/aggregates/access"
 	"traga.internal/events"
 	"traga.internal/projections"
 )
@@ -29,6 +30,20 @@ type Case struct {
 	Position  events.Position `json:"position"`
 	ChangedAt time.Time       `json:"changedAt"`
 	OpenedAt  time.Time       `json:"openedAt"` // when its first event was recorded
+	// Withheld are riskLevel and group where the reader may not see them; left out where nothing is withheld.
+	Withheld []access.Hidden `json:"withheld,omitempty"`
+}
+
+// Hide leaves out what the reader may not see, and says so.
+func (c *Case) Hide(withheld []access.Hidden) {
+	c.Withheld = withheld
+	for _, w := range withheld {
+		if w.Field == "riskLevel" {
+			c.RiskLevel = nil
+		} else {
+			c.Group = []string{}
+		}
+	}
 }
 
 // Query says which cases are wanted. Empty fields do not narrow.
@@ -37,7 +52,8 @@ type Query struct {
 	Status       string // open or closed
 	Phase        string
 	Institution  events.Institution
-	Text         string // a part of the case number, in any case of letters
+	Text         string                 // a part of the case number, in any case of letters
+	Only         *projections.Selection // these cases; nil for all
 	AsOf         events.AsOf
 	Limit        int // 0 means all
 	Cursor       string
@@ -118,6 +134,10 @@ func (q *Query) sql() (string, []any, error) {
 	}
 	if q.Institution != "" {
 		add("institution = :institution", "institution", string(q.Institution))
+	}
+	if q.Only != nil {
+		condition, selected := q.Only.SQL("number", "jurisdiction", false)
+		add(condition, "selected", selected)
 	}
 	if q.Text != "" {
 		add("instr(number, :text) > 0", "text", strings.ToUpper(q.Text))
