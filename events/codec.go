@@ -100,14 +100,14 @@ func (c *Catalogue) decode(r *Recorded) (*Event, error) {
 			return nil, fmt.Errorf("%w: upcast from schema %d: %w", ErrDamaged, m.Schema, err)
 		}
 	}
-	v := reflect.New(k.goType).Interface()
-	if err := json.Unmarshal(data, v, json.RejectUnknownMembers(true)); err != nil {
-		return nil, fmt.Errorf("%w: its data can't be read: %w", ErrDamaged, withoutValue(err))
+	v, withheld, err := k.read(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: its data can't be read: %w", ErrDamaged, err)
 	}
 	e := &Event{ID: r.ID, Stream: r.Stream, Revision: r.Revision, Position: r.Position, RecordedAt: r.RecordedAt,
 		OccurredAt: m.OccurredAt, Type: r.Type, Schema: m.Schema, Case: m.Case, Jurisdiction: m.Jurisdiction, Actor: m.Actor,
 		Purpose: m.Purpose, LegalBasis: m.LegalBasis, LateReason: m.LateReason, AfterTheFact: m.AfterTheFact,
-		CorrelationID: m.CorrelationID, CausationID: m.CausationID, Data: v}
+		CorrelationID: m.CorrelationID, CausationID: m.CausationID, Data: v, Withheld: withheld}
 	if e.Case != "" {
 		j, err := ParseCase(e.Case)
 		if err != nil {

@@ -142,6 +142,8 @@ type Event struct {
 
 	// Data points to the catalogue's Go type of that name: *NotificationSent for "NotificationSent".
 	Data any
+	// Withheld are the fields of Data that are not shown; see Shown for the data as readers get it.
+	Withheld []Withheld
 }
 
 // Reported says whether the act was reported after it was done, not done through traga: it is marked so, or it

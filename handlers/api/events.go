@@ -148,6 +148,12 @@ type CloudEvent struct {
 	Data            Notice    `json:"data"`
 }
 
+// CloudEventOf is what a feed shows of an event, here and through a broker.
+func CloudEventOf(e *events.Event) CloudEvent {
+	return CloudEvent{SpecVersion: "1.0", ID: e.ID, Source: "/traga", Type: "traga." + e.Type, Subject: e.Case,
+		Time: e.RecordedAt.UTC(), DataContentType: "application/json", Data: NoticeOf(e)}
+}
+
 type feedOutput struct {
 	ContentType string   `header:"Content-Type"`
 	Link        []string `header:"Link"`
@@ -221,8 +227,7 @@ func (a *api) feed(ctx context.Context, in *feedInput) (*feedOutput, error) {
 		if err != nil {
 			return nil, err
 		}
-		batch = append(batch, CloudEvent{SpecVersion: "1.0", ID: e.ID, Source: "/traga", Type: "traga." + e.Type, Subject: e.Case,
-			Time: e.RecordedAt.UTC(), DataContentType: "application/json", Data: NoticeOf(e)})
+		batch = append(batch, CloudEventOf(e))
 	}
 	body, err := json.Marshal(batch)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
@@ -184,14 +183,14 @@ func (a *Action) event(k *events.Kind, id uuid.UUID, now time.Time) *events.Even
 }
 
 // matches reports whether a recorded event is what this action would have made. An action that leaves out when
-// it occurred matches whatever the moment of its recording was.
+// it occurred matches whatever the moment of its recording was, and what was erased since matches whatever it was.
 func (a *Action) matches(e *events.Event) bool {
 	if a.Type != e.Type || a.Case != e.Case || a.Jurisdiction != e.Jurisdiction || a.Actor != e.Actor || a.Purpose != e.Purpose ||
 		a.LegalBasis != e.LegalBasis || a.LateReason != e.LateReason || a.AfterTheFact != e.AfterTheFact || a.CausationID != e.CausationID ||
 		(a.OccurredAt != nil && !a.OccurredAt.Equal(e.OccurredAt)) {
 		return false
 	}
-	mine, err1 := json.Marshal(a.Data, json.Deterministic(true))
-	theirs, err2 := json.Marshal(e.Data, json.Deterministic(true))
+	mine, err1 := (&events.Event{Data: a.Data, Withheld: e.Withheld}).Shown()
+	theirs, err2 := e.Shown()
 	return errors.Join(err1, err2) == nil && string(mine) == string(theirs)
 }
