@@ -169,7 +169,8 @@ func DeriveID(parts ...string) uuid.UUID {
 // CaseStream is the stream of a case; its name does not reveal the number.
 func CaseStream(number string) string { return "case-" + DeriveID("case", number).String() }
 
-// AccessStream is the stream of consultations of a case: a regime of its own.
+// AccessStream is the stream of consultations of a case: a regime of its own. That of no case, "", has the looks at lists
+// over many cases.
 func AccessStream(number string) string { return "access-" + DeriveID("case", number).String() }
 
 // DirectoryStream is the stream of a jurisdiction's institutions and officers.

@@ -95,6 +95,15 @@ func (t Training) ValidOn(day events.Date) bool {
 	return t.On <= day && (t.ValidUntil == 0 || day <= t.ValidUntil)
 }
 
+// Fold is the directory of a stream's events, in their order.
+func Fold(stream []*events.Event) *Directory {
+	d := &Directory{}
+	for _, e := range stream {
+		d.Evolve(e)
+	}
+	return d
+}
+
 type institution struct {
 	Institution
 	registered, closed moment // the latest of each

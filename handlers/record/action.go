@@ -100,9 +100,9 @@ func parse(line []byte) (*Action, error) {
 }
 
 // settlePlace works out whose record it is: a case's, or a jurisdiction's. A directory's or protocol's action may
-// name a case too; then it is the jurisdiction of that case that is meant.
+// name a case too; then it is the jurisdiction of that case that is meant. A look at a list is of no case.
 func (a *Action) settlePlace(k *events.Kind) error {
-	if k.Family == events.StoreFamily {
+	if k.Family == events.StoreFamily || k.Family == events.AccessFamily && a.Case == "" {
 		return nil
 	}
 	ofCase := k.Family == events.CaseFamily || k.Family == events.AccessFamily
