@@ -179,7 +179,8 @@ func (g *Gate) denied(w http.ResponseWriter, r *http.Request, err error, next st
 func (g *Gate) signOut(w http.ResponseWriter, r *http.Request) {
 	g.leave(r)
 	g.setCookie(w, g.cookieName(), "", -1)
-	g.toSignIn(w, r, "signed-out", "")
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	g.toSignIn(w, r, "signed-out", r.PostFormValue("next"))
 }
 
 func (g *Gate) leave(r *http.Request) {
