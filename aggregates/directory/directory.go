@@ -52,18 +52,17 @@ func (i Institution) Has(r events.Role) bool { return i.Open && slices.Contains(
 func (i Institution) Name(lang string) string {
 	for _, tag := range append([]string{lang, "en"}, slices.Sorted(maps.Keys(i.Names))...) {
 		if name := strings.TrimSpace(i.Names[tag]); name != "" {
-			return Starred(name)
+			return starred(name)
 		}
 	}
 	return string(i.ID)
 }
 
-// Starred puts the asterisk of the footnote on every mention of Kosovo*.
-func Starred(s string) string {
+var kosovo = regexp.MustCompile(`(?i)(?:kosov|косов)\pL*\*?`)
+
+func starred(s string) string {
 	return kosovo.ReplaceAllStringFunc(s, func(w string) string { return strings.TrimSuffix(w, "*") + "*" })
 }
-
-var kosovo = regexp.MustCompile(`(?i)(?:kosov|косов)\pL*\*?`)
 
 // Officer is an officer as he or she stands.
 type Officer struct {

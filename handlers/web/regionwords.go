@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"traga.internal/aggregates/directory"
 	"traga.internal/events"
 	"traga.internal/projections/regional"
 )
@@ -151,7 +150,7 @@ func (p *page) Party(s string) template.HTML {
 
 // inEnglish is a text of the protocols that there is in English only.
 func inEnglish(s string) template.HTML {
-	return template.HTML(`<span lang="en">` + template.HTMLEscapeString(directory.Starred(s)) + `</span>`)
+	return template.HTML(`<span lang="en">` + template.HTMLEscapeString(starred(s)) + `</span>`)
 }
 
 // Few is a number, or that it is too small to be shown.

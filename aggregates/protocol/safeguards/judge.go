@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"traga.internal/aggregates/calendar"
-	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/history"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
@@ -164,8 +163,8 @@ type Evidence struct {
 	Obligations []protocol.Obligation
 	// Access is the stream access-<case>: who looked.
 	Access []*events.Event
-	// Directory of the case's jurisdiction: its officers and their training. nil is an empty one.
-	Directory *directory.Directory
+	// Directory is the stream directory-<jurisdiction>: institutions, officers and their training.
+	Directory []*events.Event
 }
 
 // record is a case as known at an instant, with the evidence: what the predicates read.
