@@ -37,6 +37,11 @@ func (d *Decision) knowsType(eventType string) bool {
 // KnowsOfMonitoring reports whether the viewer may know of contacts with the monitor at all (HR24).
 func (d *Decision) KnowsOfMonitoring() bool { return d.Open && d.knowsType("MonitoringContactHeld") }
 
+// MonitoringPolicies are the ids of the policies by which it may or may not know of them.
+func (d *Decision) MonitoringPolicies() []string {
+	return slices.Clone(d.policies.ask(d.viewer.question(d.facts.Jurisdiction, d.Involved, actKnow, "EventType", "MonitoringContactHeld")).policies)
+}
+
 // Mask is the event as the viewer may see it: the fields that are hidden have their zero value and stand in Withheld. The
 // event itself is not changed; where nothing is hidden it is returned as it is, and nil where the viewer may not know of it.
 func (d *Decision) Mask(e *events.Event) *events.Event {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"traga.internal/aggregates/access"
 	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
 )
@@ -30,7 +29,7 @@ func (c *Case) Safeguards(ctx context.Context) ([]safeguards.Verdict, error) {
 	verdicts := judge.Verdicts(c.clock, safeguards.Evidence{Obligations: c.tracker().Obligations(), Access: looks, Directory: directory})
 	if c.sight != nil {
 		for i := range verdicts {
-			MaskVerdict(&verdicts[i], c.sight)
+			MaskVerdict(&verdicts[i], c.sight.KnowsOfMonitoring(), c.sight.Log)
 		}
 	}
 	return verdicts, nil
@@ -38,12 +37,12 @@ func (c *Case) Safeguards(ctx context.Context) ([]safeguards.Verdict, error) {
 
 // MaskVerdict hides what the reader may not see of a verdict. Who may not know of contacts with the monitor is told
 // nothing by HR24, whatever it says; and who may not read who looked is told by HR02 whether it holds, but not by whom.
-func MaskVerdict(v *safeguards.Verdict, sight *access.Decision) {
+func MaskVerdict(v *safeguards.Verdict, knowsOfMonitoring, readsLog bool) {
 	switch {
-	case v.Safeguard == "HR24" && !sight.KnowsOfMonitoring():
+	case v.Safeguard == "HR24" && !knowsOfMonitoring:
 		v.Verdict, v.Events = safeguards.Hidden, []uuid.UUID{}
 		v.Explanation = "Whether the person spoke with the monitor is confidential. Ask the ombudsman."
-	case v.Safeguard == "HR02" && !sight.Log:
+	case v.Safeguard == "HR02" && !readsLog:
 		v.Events = []uuid.UUID{}
 		v.Explanation = "Who looked at the case is told to the ombudsman, the data protection authority and the court."
 	}
