@@ -31,7 +31,7 @@ type Store struct {
 	prefix   string
 	cluster  *cluster
 	bell     wake.Bell
-	streams  *streams
+	streams  *memory
 	skew     skew
 	index    *index // nil without one
 
@@ -81,7 +81,7 @@ func Open(ctx context.Context, address string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	s := &Store{clock: o.clock, patience: o.patience, prefix: a.prefix, cluster: &cluster{address: a}, streams: newStreams(maxRemembered)}
+	s := &Store{clock: o.clock, patience: o.patience, prefix: a.prefix, cluster: &cluster{address: a}, streams: newMemory(maxRemembered)}
 	if o.index != "" {
 		if s.index, err = openIndex(ctx, o.index); err != nil {
 			return nil, fmt.Errorf("open the store: %w", err)

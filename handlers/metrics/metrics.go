@@ -47,11 +47,12 @@ type Sources struct {
 
 // Metrics is the set of metrics of one service. It is safe for concurrent use.
 type Metrics struct {
-	registry  *prometheus.Registry
-	appended  *prometheus.CounterVec
-	duration  prometheus.Histogram
-	conflicts prometheus.Counter
-	requests  *prometheus.HistogramVec
+	registry   *prometheus.Registry
+	appended   *prometheus.CounterVec
+	duration   prometheus.Histogram
+	conflicts  prometheus.Counter
+	requests   *prometheus.HistogramVec
+	deliveries *prometheus.CounterVec
 }
 
 // New makes the metrics. Sources may be the zero value.
@@ -63,7 +64,8 @@ func New(sources Sources) *Metrics {
 		conflicts: prometheus.NewCounter(prometheus.CounterOpts{Name: "traga_append_conflicts_total", Help: "Appends that found the stream changed by another writer."}),
 		requests:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "traga_http_request_duration_seconds", Help: "Time to answer a request, by route and status code.", Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 10)}, []string{"route", "code"}),
 	}
-	m.registry.MustRegister(m.appended, m.duration, m.conflicts, m.requests, &reading{sources: sources},
+	m.deliveries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "traga_deliveries_total", Help: "Attempts to tell others what happened, by channel and outcome."}, []string{"channel", "outcome"})
+	m.registry.MustRegister(m.appended, m.duration, m.conflicts, m.requests, m.deliveries, &reading{sources: sources},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -79,6 +81,11 @@ func (m *Metrics) Conflict() { m.conflicts.Inc() }
 
 // Refused is told of refused actions; they have no metric of their own beyond the status codes of requests.
 func (m *Metrics) Refused(string) {}
+
+// Delivered counts an attempt to tell others what happened: the channel is alertmanager, webhook, mail, feed or inbox.
+func (m *Metrics) Delivered(channel, outcome string) {
+	m.deliveries.WithLabelValues(channel, outcome).Inc()
+}
 
 // Handler answers GET /metrics.
 func (m *Metrics) Handler() http.Handler {

@@ -14,8 +14,8 @@ import (
 // maxRemembered bounds how many ids of events are remembered, over all streams: some 50 MB.
 const maxRemembered = 1 << 20
 
-// streams remembers streams that were written to, the most recent ones.
-type streams struct {
+// memory remembers streams that were written to, the most recent ones.
+type memory struct {
 	mu     sync.Mutex
 	budget int
 	ids    int
@@ -23,8 +23,8 @@ type streams struct {
 	recent list.List                // most recently used first
 }
 
-func newStreams(budget int) *streams {
-	return &streams{budget: budget, byName: map[string]*list.Element{}}
+func newMemory(budget int) *memory {
+	return &memory{budget: budget, byName: map[string]*list.Element{}}
 }
 
 // stream is what is known of one stream: never more than the database holds, and sometimes less. Whoever holds the
@@ -32,7 +32,7 @@ func newStreams(budget int) *streams {
 type stream struct {
 	name string
 	lock chan struct{} // holds one token while it is free
-	held int           // ids counted in streams
+	held int           // ids counted in the memory
 
 	loaded     bool
 	length     uint64
@@ -45,7 +45,7 @@ type stream struct {
 }
 
 // enter returns a stream that belongs to the caller until leave.
-func (s *streams) enter(ctx context.Context, name string) (*stream, error) {
+func (s *memory) enter(ctx context.Context, name string) (*stream, error) {
 	s.mu.Lock()
 	e, ok := s.byName[name]
 	if !ok {
@@ -68,7 +68,7 @@ func (s *streams) enter(ctx context.Context, name string) (*stream, error) {
 
 // leave gives a stream back, and forgets those that were not used for long. A stream that is forgotten while someone
 // has it is read again by the next.
-func (s *streams) leave(st *stream) {
+func (s *memory) leave(st *stream) {
 	s.mu.Lock()
 	if e, ok := s.byName[st.name]; ok && e.Value == st {
 		s.ids += len(st.ids) + 1 - st.held
