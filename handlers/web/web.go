@@ -19,6 +19,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	"traga.internal/projections/registers"
 	"traga.internal/projections/status"
 	"traga.internal/projections/timeline"
 )
@@ -61,7 +62,7 @@ type site struct {
 	clock     func() time.Time
 	logger    *slog.Logger
 	demo      string
-	directory *directory
+	registers *registers.Registers
 	pages     *pages
 	static    map[string]asset
 }
@@ -75,7 +76,7 @@ func Register(mux *http.ServeMux, c Config) {
 
 // register completes the site and adds its routes.
 func (s *site) register(mux *http.ServeMux) {
-	s.directory, s.pages, s.static = newDirectory(s.log), newPages(), newStatic()
+	s.registers, s.pages, s.static = registers.New(s.log), newPages(), newStatic()
 	mux.Handle("GET /{$}", s.page(s.overview))
 	mux.Handle("GET /cases", s.page(s.cases))
 	mux.Handle("GET /cases/{n}", s.page(s.oneCase))
