@@ -52,17 +52,18 @@ func (i Institution) Has(r events.Role) bool { return i.Open && slices.Contains(
 func (i Institution) Name(lang string) string {
 	for _, tag := range append([]string{lang, "en"}, slices.Sorted(maps.Keys(i.Names))...) {
 		if name := strings.TrimSpace(i.Names[tag]); name != "" {
-			return starred(name)
+			return Starred(name)
 		}
 	}
 	return string(i.ID)
 }
 
-var kosovo = regexp.MustCompile(`(?i)(?:kosov|косов)\pL*\*?`)
-
-func starred(s string) string {
+// Starred puts the asterisk of the footnote on every mention of Kosovo*.
+func Starred(s string) string {
 	return kosovo.ReplaceAllStringFunc(s, func(w string) string { return strings.TrimSuffix(w, "*") + "*" })
 }
+
+var kosovo = regexp.MustCompile(`(?i)(?:kosov|косов)\pL*\*?`)
 
 // Officer is an officer as he or she stands.
 type Officer struct {
