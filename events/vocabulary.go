@@ -130,12 +130,14 @@ type Event struct {
 	Type   string
 	Schema int
 	// Case is the case number; empty in directory and protocol streams, which name their Jurisdiction.
-	Case          string
-	Jurisdiction  Jurisdiction
-	Actor         Actor
-	Purpose       Purpose
-	LegalBasis    LegalBasis
-	LateReason    string
+	Case         string
+	Jurisdiction Jurisdiction
+	Actor        Actor
+	Purpose      Purpose
+	LegalBasis   LegalBasis
+	LateReason   string
+	// RecordedBy is the system that brought the entry in for its actor; empty when the actor did.
+	RecordedBy    string
 	AfterTheFact  bool
 	CorrelationID uuid.UUID
 	CausationID   uuid.UUID // the nil UUID when there is none

@@ -62,7 +62,7 @@ func (a *api) directoryRoutes(h huma.API) {
 		Summary: "Record a change of the directory",
 		Description: "An institution registered or closed, an officer appointed, revoked or trained, by an officer of the jurisdiction's directorate. " +
 			"A new appointment ends the old one; a revocation holds at once.",
-		RequestBody: body, SkipValidateBody: true, DefaultStatus: http.StatusCreated, Errors: []int{403, 409, 412, 413, 428, 507}}
+		RequestBody: body, SkipValidateBody: true, DefaultStatus: http.StatusCreated, Errors: []int{403, 409, 412, 413, 428, 429, 507}}
 	operation(a, h, record, func(ctx context.Context, in *directoryWrite) (*receiptOutput, error) {
 		return a.recordAt(ctx, addressOf{"jurisdiction", in.Jurisdiction, events.DirectoryFamily}, in.IfMatch, in.IdempotencyKey, in.RawBody)
 	})

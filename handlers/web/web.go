@@ -30,7 +30,7 @@ type Log interface {
 	Head(ctx context.Context) (events.Position, error)
 }
 
-// Config is what the pages work with. All fields are required but Demo.
+// Config is what the pages work with. All fields are required but SignIns and Demo.
 type Config struct {
 	Store Log
 	// Book gives the rules and calendars as they are on record now.
@@ -38,6 +38,8 @@ type Config struct {
 	Engine *projections.Engine
 	Clock  func() time.Time
 	Log    *slog.Logger
+	// SignIns says how people sign in; nil where they need not.
+	SignIns SignIns
 	// Demo is a notice shown on every page, empty outside the demonstration.
 	Demo string
 }
@@ -63,14 +65,15 @@ type site struct {
 	logger    *slog.Logger
 	demo      string
 	registers *registers.Registers
+	signIns   SignIns
 	pages     *pages
 	static    map[string]asset
 }
 
-// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /region, /static/{file}, and a plain
+// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /region, /sign-in, /static/{file}, and a plain
 // "not found" page for every address that nothing else on the mux answers.
 func Register(mux *http.ServeMux, c Config) {
-	s := &site{log: c.Store, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo}
+	s := &site{log: c.Store, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo, signIns: c.SignIns}
 	s.register(mux)
 }
 
@@ -82,6 +85,7 @@ func (s *site) register(mux *http.ServeMux) {
 	mux.Handle("GET /cases/{n}", s.page(s.oneCase))
 	mux.Handle("GET /cases/{n}/entries/{id}", s.page(s.entry))
 	mux.Handle("GET /region", s.page(s.region))
+	mux.Handle("GET /sign-in", s.page(s.signIn))
 	mux.HandleFunc("GET /static/{file}", s.serveStatic)
 	mux.Handle("/", s.page(s.elsewhere))
 }
