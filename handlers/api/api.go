@@ -25,6 +25,7 @@ import (
 	"traga.internal/handlers/consult"
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
+	"traga.internal/projections/registers"
 	verdicts "traga.internal/projections/safeguards"
 )
 
@@ -66,6 +67,7 @@ type api struct {
 	engine    *projections.Engine
 	verdicts  *verdicts.Reader
 	desk      *consult.Desk
+	registers *registers.Registers
 	clock     func() time.Time
 	log       *slog.Logger
 	closing   <-chan struct{}
@@ -81,7 +83,7 @@ const maxBody = record.MaxAction + 1
 // beyond them is answered with a problem, and so is a wrong method. The mux must have no catch-all of one method
 // (GET /), which would contradict that; GET /{$} or / is fine.
 func Register(mux *http.ServeMux, c Config) {
-	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, clock: c.Clock, log: c.Log, closing: c.Closing,
+	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, registers: registers.New(c.Store), clock: c.Clock, log: c.Log, closing: c.Closing,
 		patience: cmp.Or(c.Patience, 10*time.Second), heartbeat: cmp.Or(c.Heartbeat, 15*time.Second)}
 	if a.verdicts = c.Verdicts; a.verdicts == nil {
 		a.verdicts = verdicts.New(c.Engine)
@@ -96,6 +98,7 @@ func Register(mux *http.ServeMux, c Config) {
 	a.listRoutes(h)
 	a.eventRoutes(h)
 	a.regionalRoutes(h)
+	a.directoryRoutes(h)
 	mux.HandleFunc("GET /v1/stream", a.stream)
 	o := h.OpenAPI()
 	describeStream(o)
