@@ -52,17 +52,18 @@ func (i Institution) Has(r events.Role) bool { return i.Open && slices.Contains(
 func (i Institution) Name(lang string) string {
 	for _, tag := range append([]string{lang, "en"}, slices.Sorted(maps.Keys(i.Names))...) {
 		if name := strings.TrimSpace(i.Names[tag]); name != "" {
-			return starred(name)
+			return Starred(name)
 		}
 	}
 	return string(i.ID)
 }
 
-var kosovo = regexp.MustCompile(`(?i)(?:kosov|косов)\pL*\*?`)
-
-func starred(s string) string {
+// Starred puts the asterisk of the footnote on every mention of Kosovo*.
+func Starred(s string) string {
 	return kosovo.ReplaceAllStringFunc(s, func(w string) string { return strings.TrimSuffix(w, "*") + "*" })
 }
+
+var kosovo = regexp.MustCompile(`(?i)(?:kosov|косов)\pL*\*?`)
 
 // Officer is an officer as he or she stands.
 type Officer struct {
@@ -93,6 +94,15 @@ type Training struct {
 // ValidOn reports whether the training counts on a local day: from the day it was held, to the end of its last day.
 func (t Training) ValidOn(day events.Date) bool {
 	return t.On <= day && (t.ValidUntil == 0 || day <= t.ValidUntil)
+}
+
+// Fold is the directory of a stream's events, in their order.
+func Fold(stream []*events.Event) *Directory {
+	d := &Directory{}
+	for _, e := range stream {
+		d.Evolve(e)
+	}
+	return d
 }
 
 type institution struct {

@@ -226,6 +226,7 @@ func remoteTail(ctx context.Context, s *source, from string, limit int, show fun
 	if err != nil {
 		return err
 	}
+	s.sign(req)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask the server %s: %w", s.server.Host, errors.Unwrap(err))

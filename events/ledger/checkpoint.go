@@ -31,6 +31,12 @@ type Signature struct {
 	Bytes []byte
 }
 
+// Line is the signature as it stands under a note.
+func (s Signature) Line() string {
+	raw := binary.BigEndian.AppendUint32(nil, s.ID)
+	return signatureLine + s.Name + " " + base64.StdEncoding.EncodeToString(append(raw, s.Bytes...)) + "\n"
+}
+
 // Note is a checkpoint with its signatures.
 type Note struct {
 	Checkpoint
@@ -52,8 +58,7 @@ func (n *Note) Bytes() []byte {
 	b.WriteString(n.Text())
 	b.WriteByte('\n')
 	for _, s := range n.Signatures {
-		raw := binary.BigEndian.AppendUint32(nil, s.ID)
-		b.WriteString(signatureLine + s.Name + " " + base64.StdEncoding.EncodeToString(append(raw, s.Bytes...)) + "\n")
+		b.WriteString(s.Line())
 	}
 	return []byte(b.String())
 }

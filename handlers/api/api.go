@@ -93,6 +93,7 @@ func Register(mux *http.ServeMux, c Config) {
 	o := h.OpenAPI()
 	describeStream(o)
 	describeService(o)
+	describeSignIn(o)
 	others := elsewhere(o)
 	mux.Handle("/v1/", others)
 	for path := range o.Paths {
@@ -112,7 +113,7 @@ func operation[I, O any](a *api, h huma.API, o huma.Operation, handle func(conte
 	if o.Responses == nil {
 		o.Responses = map[string]*huma.Response{}
 	}
-	for _, status := range append([]int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable}, o.Errors...) {
+	for _, status := range append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusInternalServerError, http.StatusServiceUnavailable}, o.Errors...) {
 		o.Responses[strconv.Itoa(status)] = problemResponse(h.OpenAPI(), status)
 	}
 	o.Errors = nil

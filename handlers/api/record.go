@@ -14,6 +14,7 @@ import (
 
 	"traga.internal/aggregates/casefile"
 	"traga.internal/events"
+	"traga.internal/handlers/auth"
 	"traga.internal/handlers/record"
 )
 
@@ -54,9 +55,10 @@ func (a *api) recordRoutes(h huma.API) {
 	operation(a, h, huma.Operation{
 		OperationID: "record", Method: http.MethodPost, Path: "/v1/cases/{n}/events", Summary: "Record an action",
 		Description: "What is done through traga and would break HR03, HR04, HR05, HR07 or HR26 is refused with the list. " +
-			"What happened before is recorded and judged: say so with afterTheFact, or with its occurredAt.",
+			"What happened before is recorded and judged: say so with afterTheFact, or with its occurredAt. The actor is the officer who is " +
+			"signed in; a system records for the officers of its own institution and role, and the entry names it.",
 		Tags: []string{"Record"}, RequestBody: body, SkipValidateBody: true, DefaultStatus: http.StatusCreated,
-		Errors: []int{403, 404, 409, 412, 413, 428, 507},
+		Errors: []int{403, 404, 409, 412, 413, 428, 429, 507},
 	}, a.record)
 	answers := h.OpenAPI().Paths["/v1/cases/{n}/events"].Post.Responses
 	again := *answers["201"]
@@ -76,6 +78,9 @@ func (a *api) record(ctx context.Context, in *writeInput) (*receiptOutput, error
 	}
 	action, err := parseFor(in.Case, in.RawBody)
 	if err != nil {
+		return nil, err
+	}
+	if action.RecordedBy, err = auth.MayRecord(ctx, action.Actor); err != nil {
 		return nil, err
 	}
 	if in.IdempotencyKey != "" {
@@ -101,6 +106,9 @@ func (a *api) record(ctx context.Context, in *writeInput) (*receiptOutput, error
 func (a *api) check(ctx context.Context, in *checkInput) (*checkOutput, error) {
 	action, err := parseFor(in.Case, in.RawBody)
 	if err != nil {
+		return nil, err
+	}
+	if action.RecordedBy, err = auth.MayRecord(ctx, action.Actor); err != nil {
 		return nil, err
 	}
 	answer, err := a.recorder.Check(ctx, action)

@@ -379,3 +379,23 @@ func duties() record.Option {
 	book := protocol.NewBook()
 	return record.WithDuties(func() record.Duties { return protocol.NewTracker(book) })
 }
+
+func TestALookAtAListIsRecordedOfNoCase(t *testing.T) {
+	store := memstore.New(atNoon)
+	r := record.New(store, protocol.NewBook(), record.WithClock(atNoon))
+	look := func(who events.Role) *record.Action {
+		return &record.Action{Type: "CaseConsulted", Actor: events.Actor{Officer: "o", Role: who, Institution: "i"}, Data: &events.CaseConsulted{View: "alerts state=overdue"}}
+	}
+	for _, who := range []events.Role{events.Ombudsman, events.System} { // System is the owner of the machine, where there is no sign-in
+		if _, err := r.RecordInternal(t.Context(), look(who), record.AnyRevision); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := stored(t, store, events.AccessStream("")); len(got) != 2 || got[0].Case != "" {
+		t.Errorf("%+v", got)
+	}
+	_, err := r.Record(t.Context(), look(events.Ombudsman), record.AnyRevision)
+	if got := because(t, err); got != "not-allowed type" {
+		t.Errorf("from outside: %s", got)
+	}
+}
