@@ -176,7 +176,7 @@ func (b *Bundle) Bytes() []byte {
 	payloads = appendCount(payloads, len(b.Payloads))
 	for _, p := range b.Payloads {
 		payloads = appendBytes(payloads, p.Metadata)
-		payloads = append(payloads, flag(p.Data != nil))
+		payloads = append(payloads, presence(p.Data != nil))
 		payloads = appendBytes(payloads, p.Data)
 	}
 	opened = appendCount(opened, len(b.Opened))
@@ -373,7 +373,7 @@ func appendPlaced(b []byte, p Placed) []byte {
 	return appendProof(appendBytes(b, p.Leaf), p.Proof)
 }
 
-func flag(set bool) byte {
+func presence(set bool) byte {
 	if set {
 		return 1
 	}
