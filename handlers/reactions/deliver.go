@@ -63,7 +63,7 @@ const (
 func (r *Reactions) post(router *message.Router, d *delivery) error {
 	replays := *d
 	replays.topic, replays.filter, replays.every = replayTopic, events.Filter{}, 1
-	replays.source = replayLog{journal: r.c.Journal, reaction: d.name, poll: r.poll}
+	replays.source = replayLog{journal: r.c.Journal, reaction: d.name, poll: &r.poll}
 	replays.read = func(e *events.Recorded) (*message.Message, error) {
 		m, err := d.read(&events.Recorded{ID: e.ID, RecordedAt: e.RecordedAt, Data: e.Data})
 		if m != nil {

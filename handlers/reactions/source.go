@@ -34,7 +34,7 @@ func (l noticeLog) Changed(events.Position) <-chan struct{} {
 type replayLog struct {
 	journal  *Journal
 	reaction string
-	poll     time.Duration
+	poll     *time.Duration
 }
 
 func (l replayLog) ReadAll(ctx context.Context, after events.Position, limit int, _ events.Filter) (events.Page, error) {
@@ -44,7 +44,7 @@ func (l replayLog) ReadAll(ctx context.Context, after events.Position, limit int
 // Changed looks again after a while: another process asks for replays.
 func (l replayLog) Changed(events.Position) <-chan struct{} {
 	c := make(chan struct{})
-	time.AfterFunc(l.poll, func() { close(c) })
+	time.AfterFunc(*l.poll, func() { close(c) })
 	return c
 }
 
