@@ -33,5 +33,5 @@ type SubjectInformed struct {
 // SpecificGroupRecorded says that the person belongs to a group with needs of its own (HR25).
 type SpecificGroupRecorded struct {
 	Group    string `json:"group" enum:"juvenile|female|first-time|returnee|foreign-national|disability"`
-	Guardian string `json:"guardian,omitzero" protect:"family"`
+	Guardian string `json:"guardian,omitzero" protect:"family" of:"relative"`
 }

@@ -29,6 +29,7 @@ type metadata struct {
 	Purpose       Purpose      `json:"purpose,omitzero"`
 	LegalBasis    LegalBasis   `json:"legalBasis,omitzero"`
 	LateReason    string       `json:"lateReason,omitzero"`
+	RecordedBy    string       `json:"recordedBy,omitzero"`
 	AfterTheFact  bool         `json:"afterTheFact,omitzero"`
 	CorrelationID uuid.UUID    `json:"correlationId"`
 	CausationID   uuid.UUID    `json:"causationId,omitzero"`
@@ -46,7 +47,7 @@ func Encode(e *Event) (Proposed, error) {
 		return Proposed{}, fmt.Errorf("encode %s: the data is a %v", e.Type, t)
 	}
 	m, err := json.Marshal(metadata{Schema: k.Schema, Case: e.Case, Jurisdiction: jurisdictionToStore(e), OccurredAt: e.OccurredAt,
-		Actor: e.Actor, Purpose: e.Purpose, LegalBasis: e.LegalBasis, LateReason: e.LateReason, AfterTheFact: e.AfterTheFact,
+		Actor: e.Actor, Purpose: e.Purpose, LegalBasis: e.LegalBasis, LateReason: e.LateReason, RecordedBy: e.RecordedBy, AfterTheFact: e.AfterTheFact,
 		CorrelationID: e.CorrelationID, CausationID: e.CausationID}, json.Deterministic(true))
 	if err != nil {
 		return Proposed{}, fmt.Errorf("encode the envelope of a %s: %w", e.Type, err)
@@ -100,14 +101,14 @@ func (c *Catalogue) decode(r *Recorded) (*Event, error) {
 			return nil, fmt.Errorf("%w: upcast from schema %d: %w", ErrDamaged, m.Schema, err)
 		}
 	}
-	v := reflect.New(k.goType).Interface()
-	if err := json.Unmarshal(data, v, json.RejectUnknownMembers(true)); err != nil {
-		return nil, fmt.Errorf("%w: its data can't be read: %w", ErrDamaged, withoutValue(err))
+	v, withheld, err := k.read(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: its data can't be read: %w", ErrDamaged, err)
 	}
 	e := &Event{ID: r.ID, Stream: r.Stream, Revision: r.Revision, Position: r.Position, RecordedAt: r.RecordedAt,
 		OccurredAt: m.OccurredAt, Type: r.Type, Schema: m.Schema, Case: m.Case, Jurisdiction: m.Jurisdiction, Actor: m.Actor,
-		Purpose: m.Purpose, LegalBasis: m.LegalBasis, LateReason: m.LateReason, AfterTheFact: m.AfterTheFact,
-		CorrelationID: m.CorrelationID, CausationID: m.CausationID, Data: v}
+		Purpose: m.Purpose, LegalBasis: m.LegalBasis, LateReason: m.LateReason, RecordedBy: m.RecordedBy, AfterTheFact: m.AfterTheFact,
+		CorrelationID: m.CorrelationID, CausationID: m.CausationID, Data: v, Withheld: withheld}
 	if e.Case != "" {
 		j, err := ParseCase(e.Case)
 		if err != nil {

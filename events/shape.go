@@ -18,6 +18,8 @@ type shape struct {
 	elem   *shape       // of an array or a map
 	enum   []string     // of a string: the values allowed
 	filled bool         // of a string: it may not be empty
+	// guarded: a field in it, at whatever depth, is protected.
+	guarded bool
 }
 
 type shapeKind uint8
@@ -42,6 +44,8 @@ type shapeField struct {
 	// protect is the information category that the field is protected under: a category, "@categories" for
 	// the first of the event's categories, "@domain" for the row's own; empty for what is no personal data.
 	protect string
+	// relative: the field is about a relative of the case's person, who is a person of their own.
+	relative bool
 }
 
 func (s *shape) field(name string) *shapeField {
@@ -113,7 +117,8 @@ func shapeOf(t reflect.Type) *shape {
 	case reflect.Int:
 		return &shape{kind: shapeInt}
 	case reflect.Slice:
-		return &shape{kind: shapeArray, elem: shapeOf(t.Elem())}
+		elem := shapeOf(t.Elem())
+		return &shape{kind: shapeArray, elem: elem, guarded: elem.guarded}
 	case reflect.Map:
 		return &shape{kind: shapeMap, elem: shapeOf(t.Elem())}
 	case reflect.Struct:
@@ -123,7 +128,7 @@ func shapeOf(t reflect.Type) *shape {
 			if name == "" || name == "-" {
 				continue
 			}
-			field := shapeField{name: name, shape: shapeOf(f.Type), optional: option == "omitzero", protect: f.Tag.Get("protect")}
+			field := shapeField{name: name, shape: shapeOf(f.Type), optional: option == "omitzero", protect: f.Tag.Get("protect"), relative: f.Tag.Get("of") == "relative"}
 			if enum := f.Tag.Get("enum"); enum != "" {
 				field.shape = &shape{kind: shapeString, enum: strings.Split(enum, "|")}
 			}
@@ -131,6 +136,7 @@ func shapeOf(t reflect.Type) *shape {
 				field.shape.filled = true
 			}
 			s.fields = append(s.fields, field)
+			s.guarded = s.guarded || field.protect != "" || field.shape.guarded
 		}
 		return s
 	}

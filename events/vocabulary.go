@@ -130,12 +130,14 @@ type Event struct {
 	Type   string
 	Schema int
 	// Case is the case number; empty in directory and protocol streams, which name their Jurisdiction.
-	Case          string
-	Jurisdiction  Jurisdiction
-	Actor         Actor
-	Purpose       Purpose
-	LegalBasis    LegalBasis
-	LateReason    string
+	Case         string
+	Jurisdiction Jurisdiction
+	Actor        Actor
+	Purpose      Purpose
+	LegalBasis   LegalBasis
+	LateReason   string
+	// RecordedBy is the system that brought the entry in for its actor; empty when the actor did.
+	RecordedBy    string
 	AfterTheFact  bool
 	CorrelationID uuid.UUID
 	CausationID   uuid.UUID // the nil UUID when there is none
@@ -167,7 +169,8 @@ func DeriveID(parts ...string) uuid.UUID {
 // CaseStream is the stream of a case; its name does not reveal the number.
 func CaseStream(number string) string { return "case-" + DeriveID("case", number).String() }
 
-// AccessStream is the stream of consultations of a case: a regime of its own.
+// AccessStream is the stream of consultations of a case: a regime of its own. That of no case, "", has the looks at lists
+// over many cases.
 func AccessStream(number string) string { return "access-" + DeriveID("case", number).String() }
 
 // DirectoryStream is the stream of a jurisdiction's institutions and officers.

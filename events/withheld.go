@@ -2,7 +2,10 @@ package events
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -124,4 +127,121 @@ func cover(from *jsontext.Decoder, to *jsontext.Encoder, at jsontext.Pointer, wi
 		return err
 	}
 	return to.WriteToken(end)
+}
+
+const withheldBegin = `{"withheld":{`
+
+// readWithheld reads the object that stands in a withheld field's place.
+func readWithheld(v []byte, pointer string) (Withheld, error) {
+	var o withheldJSON
+	if err := json.Unmarshal(v, &o, json.RejectUnknownMembers(true)); err != nil || (o.Withheld.Reason != Erased && o.Withheld.Reason != Hidden) {
+		return Withheld{}, fmt.Errorf("at %s: what is withheld is not said as it should be", pointer)
+	}
+	return Withheld{Pointer: pointer, Category: o.Withheld.Category, Reason: o.Withheld.Reason, Receipt: o.Withheld.Receipt, Ask: o.Withheld.Ask}, nil
+}
+
+// withoutWithheld takes the withheld fields out of data. Those in a part of the data that has no Go type, the
+// replacement of an EntryCorrected, are listed and stay. A user's own text can't be taken for one: a quotation mark
+// in it is escaped, and no type has an object of this form.
+func withoutWithheld(data []byte, stay string) ([]byte, []Withheld, error) {
+	if !bytes.Contains(data, []byte(withheldBegin)) {
+		return data, nil, nil
+	}
+	var (
+		list []Withheld
+		out  bytes.Buffer
+		d    = jsontext.NewDecoder(bytes.NewReader(data))
+		e    = jsontext.NewEncoder(&out)
+	)
+	for {
+		var name *jsontext.Token
+		if kind, n := d.StackIndex(d.StackDepth()); kind == '{' && n%2 == 0 && d.PeekKind() == '"' {
+			t, err := d.ReadToken()
+			if err != nil {
+				return nil, nil, err
+			}
+			t = t.Clone()
+			name = &t
+		}
+		if d.PeekKind() == '{' && bytes.HasPrefix(bytes.TrimLeft(data[d.InputOffset():], " \t\r\n:,"), []byte(withheldBegin)) {
+			v, err := d.ReadValue()
+			if err != nil {
+				return nil, nil, err
+			}
+			w, err := readWithheld(v, string(d.StackPointer()))
+			if err != nil {
+				return nil, nil, err
+			}
+			list = append(list, w)
+			if stay == "" || !within(w.Pointer, stay) {
+				continue // the name goes with it
+			}
+			if name != nil {
+				if err := e.WriteToken(*name); err != nil {
+					return nil, nil, err
+				}
+			}
+			if err := e.WriteValue(v); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		if name != nil {
+			if err := e.WriteToken(*name); err != nil {
+				return nil, nil, err
+			}
+		}
+		t, err := d.ReadToken()
+		if errors.Is(err, io.EOF) {
+			return bytes.TrimSpace(out.Bytes()), list, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := e.WriteToken(t); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func within(pointer, parent string) bool {
+	return jsontext.Pointer(parent).Contains(jsontext.Pointer(pointer))
+}
+
+// ReadReplacement reads the replacement of a recorded EntryCorrected, of which parts may be withheld; their pointers
+// begin at the replacement. ParseReplacement is for what is not recorded yet.
+func ReadReplacement(eventType string, data []byte) (any, []Withheld, error) {
+	k, ok := KindOf(eventType)
+	if !ok {
+		return nil, nil, fmt.Errorf("%w: %s", ErrUnknownType, printable(eventType))
+	}
+	if !bytes.Contains(data, []byte(withheldBegin)) {
+		v, err := ParseReplacement(eventType, data)
+		return v, nil, err
+	}
+	v, list, err := k.read(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read a replacement: %w", err)
+	}
+	return v, list, nil
+}
+
+// read makes the Go value of stored data of the current schema, and lists what is withheld.
+func (k *Kind) read(data []byte) (any, []Withheld, error) {
+	var withheld []Withheld
+	if k.Family == CaseFamily {
+		stay := ""
+		if k.corrects() {
+			stay = "/replacement"
+		}
+		var err error
+		if data, withheld, err = withoutWithheld(data, stay); err != nil {
+			return nil, nil, withoutValue(err)
+		}
+	}
+	v := reflect.New(k.goType).Interface()
+	if err := json.Unmarshal(data, v, json.RejectUnknownMembers(true)); err != nil {
+		return nil, nil, withoutValue(err)
+	}
+	return v, withheld, nil
 }

@@ -49,13 +49,16 @@ func (s *State) caused(v *verdict, e *events.Event) {
 }
 
 // DecideElsewhere is Decide for the streams that are no case's: it checks the envelope, the role and the cause. s
-// is the fold of that stream, nil where causes are not checked.
-func DecideElsewhere(s *State, e *events.Event, now time.Time) ([]*events.Event, error) {
+// is the fold of that stream, nil where causes are not checked. against is what the stream's own rules have found,
+// such as the directory's: of all reasons the first kind counts.
+func DecideElsewhere(s *State, e *events.Event, now time.Time, against ...*Refusal) ([]*events.Event, error) {
 	var v verdict
 	checkEnvelope(&v, e, now)
-	sensible(&v, e, e.Reported(now))
 	if s != nil {
 		s.caused(&v, e)
+	}
+	for _, r := range against {
+		v.add(r)
 	}
 	if r := v.refusal(); r != nil {
 		return nil, r
@@ -131,10 +134,6 @@ func sensible(v *verdict, e *events.Event, reported bool) {
 	case *events.ErasureRequested:
 		if !reported && !twoApprove(d.Approvers) {
 			v.malformed("data.approvers", "two different approvers", "fewer")
-		}
-	case *events.OfficerTrained:
-		if d.ValidUntil != 0 && d.ValidUntil < d.On {
-			v.malformed("data.validUntil", "a date that is not before the training", "an earlier one")
 		}
 	}
 }

@@ -152,26 +152,24 @@ func TestWhatIsMalformedIsInvalid(t *testing.T) {
 }
 
 func TestInTheRegistersOfAJurisdictionTheEnvelopeAndTheCauseCount(t *testing.T) {
-	trained := func(who events.Actor, until events.Date) *events.Event {
-		e := does(who, &events.OfficerTrained{Officer: "o", Tool: "VERA-2R", Provider: "p", On: 740000, ValidUntil: until})
+	trained := func(who events.Actor) *events.Event {
+		e := does(who, &events.OfficerTrained{Officer: "o", Tool: "VERA-2R", Provider: "p", On: 740000})
 		e.Case, e.Jurisdiction = "", "MK"
 		return e
 	}
-	caused, stray := trained(directorate, 0), trained(directorate, 0)
+	caused, stray := trained(directorate), trained(directorate)
 	caused.CausationID, stray.CausationID = id(1), id(9)
 	for name, c := range map[string]struct {
 		e    *events.Event
 		then string
 	}{
-		"without an end":              {trained(directorate, 0), ""},
-		"to the day itself":           {trained(directorate, 740000), ""},
-		"ended before it was held":    {trained(directorate, 739999), "refused (invalid): data.validUntil"},
-		"by another than directorate": {trained(csw, 0), "refused (not-allowed): actor.role"},
+		"by the directorate":          {trained(directorate), ""},
+		"by another than directorate": {trained(csw), "refused (not-allowed): actor.role"},
 		"with its cause":              {caused, ""},
 		"with a cause not there":      {stray, "refused (conflict): causationId"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			decided, err := DecideElsewhere(given(trained(directorate, 0)), c.e, now)
+			decided, err := DecideElsewhere(given(trained(directorate)), c.e, now)
 			if c.then == "" && (err != nil || len(decided) != 1) || c.then != "" && (err == nil || !strings.HasPrefix(err.Error(), c.then)) {
 				t.Errorf("%v, expected %s", err, c.then)
 			}

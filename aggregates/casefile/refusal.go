@@ -114,6 +114,15 @@ func (v *verdict) clash(field, message string, err error) {
 	}
 }
 
+// add takes in a refusal that was made elsewhere.
+func (v *verdict) add(r *Refusal) {
+	for kind, mine := range map[string]**Refusal{Invalid: &v.invalid, NotAllowed: &v.notAllowed, Conflict: &v.conflict} {
+		if *mine == nil && slices.Contains(r.Because, kind) {
+			*mine = r
+		}
+	}
+}
+
 // adopt takes over the faults of a replacement, whose fields stand one level deeper.
 func (v *verdict) adopt(inner *verdict) {
 	deeper := func(mine **Refusal, r *Refusal) {

@@ -17,6 +17,8 @@ type Entry struct {
 	*events.Event
 	// Now is the entry's data as corrected; it is Event.Data while no correction stands.
 	Now any
+	// Withheld are the protected fields of Now that are not shown; those of the entry as first recorded are Event's own.
+	Withheld []events.Withheld
 	// Correction is the correction that stands, nil while there is none; of several the one recorded last.
 	Correction *events.Event
 	// Annulment is the annulment that stands, nil while there is none; of several the one recorded first, since
@@ -58,7 +60,7 @@ func (h *History) Evolve(e *events.Event) []*Entry {
 	if h.byID == nil {
 		h.byID = make(map[uuid.UUID]*Entry)
 	}
-	entry := &Entry{Event: e, Now: e.Data}
+	entry := &Entry{Event: e, Now: e.Data, Withheld: e.Withheld}
 	h.entries = append(h.entries, entry)
 	h.byID[e.ID] = entry
 	h.insertByOccurrence(entry)
@@ -93,7 +95,7 @@ func (h *History) target(entry *Entry) *Entry {
 // settle works out what stands for target and, where that changed, for what target itself is about. A target
 // is always recorded before what is about it, so the recursion ends.
 func (h *History) settle(target *Entry, changed []*Entry) []*Entry {
-	target.Correction, target.Annulment, target.Now = nil, nil, target.Event.Data
+	target.Correction, target.Annulment, target.Now, target.Withheld = nil, nil, target.Event.Data, target.Event.Withheld
 	for _, a := range target.about {
 		if !a.Stands() {
 			continue
@@ -104,9 +106,9 @@ func (h *History) settle(target *Entry, changed []*Entry) []*Entry {
 				target.Annulment = a.Event
 			}
 		case *events.EntryCorrected:
-			data, err := events.ParseReplacement(target.Type, d.Replacement)
+			data, withheld, err := events.ReadReplacement(target.Type, d.Replacement)
 			if err == nil { // what does not fit the type was refused when it was recorded
-				target.Correction, target.Now = a.Event, data
+				target.Correction, target.Now, target.Withheld = a.Event, data, withheld
 			}
 		}
 	}

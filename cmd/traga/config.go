@@ -21,6 +21,7 @@ import (
 type setting struct {
 	key, fallback, help string
 	secret              bool
+	toggle              bool // true or false; its flag needs no value
 }
 
 // flag is the name of the setting's flag: log.level is --log-level.
@@ -28,13 +29,28 @@ func (s setting) flag() string { return strings.ReplaceAll(s.key, ".", "-") }
 
 // variable is the name of the setting's environment variable: log.level is TRAGA_LOG_LEVEL.
 func (s setting) variable() string {
-	return "TRAGA_" + strings.ToUpper(strings.ReplaceAll(s.key, ".", "_"))
+	return "TRAGA_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(s.key))
 }
 
 func serviceSettings() []setting {
 	return []setting{
 		{key: "listen", fallback: "127.0.0.1:8080", help: "address to serve on, as HOST:PORT"},
 		{key: "data", help: "directory of the store and its read models"},
+		{key: "keys", help: "directory of the keys, apart from the store (DATA.keys)"},
+		{key: "hosts", help: "names that traga is asked by, with commas between them"},
+		{key: "tls.cert", help: "file of the TLS certificate, in PEM"},
+		{key: "tls.key", help: "file of its key, in PEM"},
+		{key: "behind-proxy", toggle: true, help: "a proxy in front of traga ends TLS, passes Host on, and adds to X-Forwarded-For"},
+		{key: "insecure-no-auth", toggle: true, help: "no sign-in: whoever can reach this machine reads and records everything"},
+		{key: "oidc.issuer", help: "address of the identity provider, such as https://id.example.org"},
+		{key: "oidc.client-id", help: "what the identity provider knows traga by"},
+		{key: "oidc.client-secret", help: "the secret that goes with it, if it has one", secret: true},
+		{key: "oidc.officer-claim", fallback: "sub", help: "the claim that holds the officer's id in the directory"},
+		{key: "oidc.audience", help: "whom the provider's tokens for the API are for (the client id)"},
+		{key: "oidc.scopes", fallback: "profile", help: "what is asked for beside openid, with spaces between"},
+		{key: "session.idle", fallback: "30m", help: "a person who does nothing for so long is signed out"},
+		{key: "session.life", fallback: "12h", help: "after so long a person must sign in again"},
+		{key: "metrics.token", help: "who bears it may read /metrics from elsewhere", secret: true},
 		{key: "log.level", fallback: "info", help: "debug, info, warn or error"},
 		{key: "log.format", fallback: "text", help: "text or json"},
 	}
@@ -67,7 +83,11 @@ func addSettings(flags *pflag.FlagSet, settings []setting) {
 		if s.fallback != "" {
 			help += " (" + s.fallback + ")"
 		}
-		flags.String(s.flag(), "", help)
+		if s.toggle {
+			flags.Bool(s.flag(), false, help)
+		} else if !s.secret || s.key == "token" {
+			flags.String(s.flag(), "", help) // others who look at the list of processes would see a secret there
+		}
 	}
 }
 
@@ -78,6 +98,9 @@ type config struct {
 }
 
 func (c *config) get(key string) string { return c.k.String(key) }
+
+// on is a setting that is true or false.
+func (c *config) on(key string) bool { return c.get(key) == "true" }
 
 // loadConfig merges defaults, the file, TRAGA_* variables and flags, each overriding the ones before. Unknown
 // keys in the file or the environment are refused: a misspelt setting must not be silently ignored.
@@ -117,7 +140,15 @@ func loadConfig(cmd *cobra.Command, environ []string) (*config, error) {
 			given[s.key] = f.Value.String()
 		}
 	}
-	return c, c.merge(given, "flag")
+	if err := c.merge(given, "flag"); err != nil {
+		return nil, err
+	}
+	for _, s := range known {
+		if v := c.get(s.key); s.toggle && v != "" && v != "true" && v != "false" {
+			return nil, usagef("%s (%s): expected true or false", s.key, c.source[s.key])
+		}
+	}
+	return c, nil
 }
 
 func (c *config) merge(values map[string]any, source string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,12 +9,15 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
+	"traga.internal/handlers/api"
+	"traga.internal/handlers/auth"
 	"traga.internal/handlers/caseload"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/simulate"
@@ -24,6 +28,8 @@ const (
 	demoCases = 48
 	// demoSeed makes the same fictional people each day.
 	demoSeed = 1
+	// demoTokenLife is how long the demo's tokens hold.
+	demoTokenLife = 7 * 24 * time.Hour
 	// demoNotice stands on every page of the demo.
 	demoNotice = "This is a demonstration. Every person and every entry in it is fictional, and its past times are simulated."
 )
@@ -53,18 +59,31 @@ func (a *app) demo(ctx context.Context, address, dir string) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	log := slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	clock := &simulate.Clock{}
-	n, err := a.openNode(ctx, dir, log, clock.Now, demoNotice)
+	// Never the keys of a store that is kept: what anyone may be here must not open a real one.
+	keys, err := os.MkdirTemp("", "traga-demo-keys-")
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	load, err := a.playCaseload(ctx, n, clock)
+	defer func() { err = errors.Join(err, os.RemoveAll(keys)) }()
+	log := slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	load, err := caseload.New(demoSeed, a.now(), demoCases)
 	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	signIn, tokens, err := a.demoSignIn(keys, load, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	clock := &simulate.Clock{}
+	n, err := a.openNode(ctx, dir, log, clock.Now, demoNotice, &entrance{hosts: hostNames{here: true}, signIn: signIn})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if err := a.playCaseload(ctx, n, clock, load); err != nil {
 		return errors.Join(err, listener.Close(), n.close())
 	}
 	clock.Follow(a.now)
-	a.welcome(listener, load)
+	a.welcome(listener, load, tokens)
 	defer func() {
 		if err == nil {
 			fmt.Fprintf(a.Err, "The demo has ended: %v\n", context.Cause(ctx))
@@ -74,17 +93,13 @@ func (a *app) demo(ctx context.Context, address, dir string) (err error) {
 }
 
 // playCaseload records the fictional past, in the order and at the times of the simulated clock.
-func (a *app) playCaseload(ctx context.Context, n *node, clock *simulate.Clock) (*caseload.Generator, error) {
-	load, err := caseload.New(demoSeed, a.now(), demoCases)
-	if err != nil {
-		return nil, err
-	}
+func (a *app) playCaseload(ctx context.Context, n *node, clock *simulate.Clock, load *caseload.Generator) error {
 	world, err := simulate.Begin(ctx, n.store, clock, n.recorder, protocol.NewBook(), load.From(), "the demo's fictional caseload")
 	if errors.Is(err, simulate.ErrNotEmpty) {
-		return nil, usagef("--data: the directory holds a store already; traga serve --data shows it")
+		return usagef("--data: the directory holds a store already; traga serve --data shows it")
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p := a.progress("make the fictional caseload")
 	defer p.done()
@@ -99,20 +114,67 @@ func (a *app) playCaseload(ctx context.Context, n *node, clock *simulate.Clock) 
 	if err == nil {
 		err = n.engine.CatchUp(ctx, nil)
 	}
-	return load, err
+	return err
 }
 
-func (a *app) welcome(listener net.Listener, load *caseload.Generator) {
+// demoRoles are the roles that the demo lets one be, in the order in which it offers them.
+var demoRoles = []events.Role{events.Ombudsman, events.PrisonTreatment, events.CSW, events.Directorate, events.DataProtection, events.Police,
+	events.PrisonHealth, events.Probation, events.Employment}
+
+// demoSignIn makes the ready sign-ins of the demo: of each role in one jurisdiction the officer who has the most to do.
+// Each gets a token in a file in the directory of keys; tokens is the one of the first role that there is.
+func (a *app) demoSignIn(keys string, load *caseload.Generator, log *slog.Logger) (signIn *auth.Config, tokens string, err error) {
+	acts := map[events.Actor]int{}
+	for step := range load.All() {
+		if step.Event.Jurisdiction != "MK" {
+			continue
+		}
+		if d, ok := step.Event.Data.(*events.OfficerAppointed); ok {
+			acts[events.Actor{Officer: d.Officer, Role: d.Role, Institution: d.Institution}]++
+		} else {
+			acts[step.Event.Actor]++
+		}
+	}
+	signIn = &auth.Config{Clock: a.now, Log: log, Refuse: api.WriteProblem}
+	if signIn.Tokens, err = auth.MakeTokens(keys, a.now); err != nil {
+		return nil, "", err
+	}
+	for _, role := range demoRoles {
+		var who events.Actor
+		for actor, n := range acts {
+			if actor.Role == role && (n > acts[who] || n == acts[who] && actor.Officer < who.Officer) {
+				who = actor
+			}
+		}
+		if who.Officer == "" {
+			continue
+		}
+		signIn.Demo = append(signIn.Demo, auth.Identity{Actor: who, Name: who.Officer})
+		token, _, err := signIn.Tokens.Issue(who, false, demoTokenLife)
+		if err != nil {
+			return nil, "", err
+		}
+		path := filepath.Join(keys, string(role)+".token")
+		if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
+			return nil, "", err
+		}
+		tokens = cmp.Or(tokens, path)
+	}
+	return signIn, tokens, nil
+}
+
+func (a *app) welcome(listener net.Listener, load *caseload.Generator, token string) {
 	base := "http://" + listener.Addr().String()
 	one := busiest(load)
 	fmt.Fprintf(a.Out, `traga shows a fictional caseload of %d cases on %s
-Nobody has to sign in: only this machine can reach it. Stop it with Ctrl-C.
+Sign in there as one of its fictional officers, without a password: only this machine can reach it. For programs there is a
+token for each in %s. Stop it with Ctrl-C.
 
 Three things to try:
   1. See what is overdue, and for whom:        %s/
   2. See who shared what with whom in a case:  %s/cases/%s
-  3. Ask what was known three months ago:      %s alert list --server %s --at %s
-`, len(load.Cases()), base, base, base, one, a.program, base, a.now().AddDate(0, -3, 0).UTC().Format(time.RFC3339))
+  3. Ask what was known three months ago:      TRAGA_TOKEN_FILE=%s %s alert list --server %s --at %s
+`, len(load.Cases()), base, filepath.Dir(token), base, base, one, token, a.program, base, a.now().AddDate(0, -3, 0).UTC().Format(time.RFC3339))
 }
 
 // busiest is the case in which the most was shared.

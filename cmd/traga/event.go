@@ -121,7 +121,7 @@ func (a *app) eventTypesCommand() *cobra.Command {
 					for i, r := range e.By {
 						by[i] = string(r)
 					}
-					if len(by) == len(events.Roles())-1 {
+					if len(by) >= len(events.Roles())-1 {
 						by = []string{"every institution"}
 					}
 					t.row(e.Type, string(e.Family), strings.Join(by, ", "))
@@ -226,6 +226,7 @@ func remoteTail(ctx context.Context, s *source, from string, limit int, show fun
 	if err != nil {
 		return err
 	}
+	s.sign(req)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask the server %s: %w", s.server.Host, errors.Unwrap(err))

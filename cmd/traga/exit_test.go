@@ -30,13 +30,13 @@ func TestExitCodes(t *testing.T) {
 		{exitUsage, []string{"import", "exit_test.go", "--data", store}},
 		{exitUsage, []string{"record", "-f", "exit_test.go", "--data", store}},
 		{exitUsage, []string{"completion", "csh"}},
-		{exitUsage, []string{"serve", "--data", store, "--listen", "127.0.0.1:99999"}},
+		{exitUsage, []string{"serve", "--insecure-no-auth", "--data", store, "--listen", "127.0.0.1:99999"}},
 		{exitNotFound, []string{"case", "list", "--data", empty}},
 		{exitNotFound, []string{"case", "list", "--data", filepath.Join(empty, "none")}},
 		{exitNotFound, []string{"case", "show", "MK-1999-0001", "--data", store}},
 		{exitNotFound, []string{"event", "types", "Nothing"}},
 		{exitFailure, []string{"case", "list", "--server", "http://127.0.0.1:1"}},
-		{exitFailure, []string{"serve", "--listen", "127.0.0.1:0", "--data", filepath.Join("/proc", "traga")}}, // no such place to make one
+		{exitFailure, []string{"serve", "--insecure-no-auth", "--listen", "127.0.0.1:0", "--data", filepath.Join("/proc", "traga")}}, // no such place to make one
 		{exitOK, []string{"projection", "list", "--data", store}},                                              // none was built yet
 		{exitIntegrity, []string{"case", "list", "--data", damaged}},
 		{exitIntegrity, []string{"doctor", "--data", damaged}},

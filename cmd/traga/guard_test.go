@@ -11,7 +11,7 @@ import (
 )
 
 func guarded() http.Handler {
-	return guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("inside")) }))
+	return guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("inside")) }), &entrance{hosts: hostNames{here: true}})
 }
 
 // A site whose name was made to point to this machine gets nothing, not even reading.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +37,8 @@ func (a *app) serveCommand() *cobra.Command {
 	c := &cobra.Command{Use: "serve --data DIR", Short: "Serve the pages and the API on a store", Args: cobra.NoArgs,
 		Long: `Serve the pages, the HTTP API and the metrics on the store in a directory, which is made if it is not there.
 
-There is no sign-in yet: traga listens on this machine's own addresses only.`,
+Whoever asks must sign in: with a token (traga token issue), or at an identity provider (--oidc-issuer, --oidc-client-id). To be
+reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and --behind-proxy) and its names (--hosts).`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd, a.environ)
 			if err != nil {
@@ -49,29 +51,33 @@ There is no sign-in yet: traga listens on this machine's own addresses only.`,
 			if err != nil {
 				return err
 			}
+			e, err := a.entranceOf(c, log)
+			if err != nil {
+				return err
+			}
 			listener, err := listen(cmd.Context(), c.get("listen"))
 			if err != nil {
 				return err
 			}
-			n, err := a.openNode(cmd.Context(), c.get("data"), log, a.now, "")
+			n, err := a.openNode(cmd.Context(), c.get("data"), log, a.now, "", e)
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
-			fmt.Fprintf(a.Err, "traga serves %s on http://%s\n", c.get("data"), listener.Addr())
+			if e.signIn == nil {
+				fmt.Fprintln(a.Err, "There is no sign-in (--insecure-no-auth): whoever can reach this machine reads and records everything.")
+			}
+			fmt.Fprintf(a.Err, "traga serves %s on %s://%s\n", c.get("data"), e.scheme(), listener.Addr())
 			return n.serve(cmd.Context(), listener)
 		}}
 	addSettings(c.Flags(), serviceSettings())
 	return c
 }
 
-// listen opens the address to serve on. Without a sign-in only this machine may ask.
+// listen opens the address to serve on.
 func listen(ctx context.Context, address string) (net.Listener, error) {
-	host, port, err := net.SplitHostPort(address)
+	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, usagef("--listen: expected HOST:PORT, such as 127.0.0.1:8080")
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, usagef("--listen: there is no sign-in yet, so traga listens on this machine only: 127.0.0.1:PORT, [::1]:PORT or localhost:PORT")
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return nil, usagef("--listen: expected a port from 0 to 65535, such as 8080; 0 takes a free one")
@@ -110,14 +116,16 @@ type node struct {
 	watcher  *deadlines.Watcher
 	metrics  *metrics.Metrics
 	handler  http.Handler
+	tls      *tls.Config // nil without TLS
 	log      *slog.Logger
 	closing  chan struct{}
 	now      func() time.Time
 }
 
-// openNode opens the store in dir and everything above it. now is the clock of the store and of all reads.
-func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now func() time.Time, notice string) (_ *node, err error) {
-	n := &node{log: log, closing: make(chan struct{}), now: now}
+// openNode opens the store in dir and everything above it, with its entrance. now is the clock of the store and of all
+// reads.
+func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now func() time.Time, notice string, e *entrance) (_ *node, err error) {
+	n := &node{log: log, closing: make(chan struct{}), now: now, tls: e.tls}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
@@ -147,8 +155,9 @@ func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now fu
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
-	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice})
-	n.handler = n.metrics.Observe(guard(auth.AsOwner(mux)))
+	door, signIns := e.around(mux, auth.NewOfficers(n.store))
+	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice, SignIns: signIns})
+	n.handler = n.metrics.Observe(door)
 	return n, nil
 }
 
@@ -213,8 +222,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 	asked := ctx // ends when the operator ends the service
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	server := &http.Server{Handler: n.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn)}
+	server := n.server()
 	var work sync.WaitGroup
 	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge}, more...) {
 		work.Go(func() {
@@ -224,7 +232,11 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 		})
 	}
 	work.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		serve := server.Serve
+		if n.tls != nil {
+			serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+		}
+		if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			stop(fmt.Errorf("serve: %w", err))
 		}
 	})
@@ -239,6 +251,12 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 		err = errors.Join(fmt.Errorf("the service ended by itself: %w", context.Cause(ctx)), err)
 	}
 	return errors.Join(err, n.close())
+}
+
+// server is the HTTP server; its times are how long a slow client is waited for.
+func (n *node) server() *http.Server {
+	return &http.Server{Handler: n.handler, TLSConfig: n.tls, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn)}
 }
 
 // watch runs the deadline watcher once the read models, in which it finds its work, have reached the log's head.

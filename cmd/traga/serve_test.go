@@ -69,7 +69,7 @@ func start(t *testing.T, out, errs *lineWatcher, seen *lineWatcher, args ...stri
 func serve(t *testing.T, dir string) string {
 	t.Helper()
 	errs := watch(`on (http://\S+)\n`)
-	return start(t, watch("never"), errs, errs, "serve", "--data", dir, "--listen", "127.0.0.1:0")
+	return start(t, watch("never"), errs, errs, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--insecure-no-auth")
 }
 
 // What a server answers and what is read from its files is the same, to the letter.
@@ -116,6 +116,14 @@ func TestTheServerAnswersAsItsFilesDo(t *testing.T) {
 func TestTheDemoComesUpAndStaysAlive(t *testing.T) {
 	out, errs := watch(`on (http://\S+)\n`), watch("never")
 	address := start(t, out, errs, out, "demo", "--listen", "127.0.0.1:0")
+	token := regexp.MustCompile(`TRAGA_TOKEN_FILE=(\S+) `).FindStringSubmatch(out.String())
+	if token == nil {
+		t.Fatalf("the demo names no token to ask it with: %s", out)
+	}
+	if code, _, problem := run(t, "alert", "list", "--server", address); code != exitNotAllowed {
+		t.Errorf("without a token: exit %d, %s", code, problem)
+	}
+	t.Setenv("TRAGA_TOKEN_FILE", token[1])
 	code, alerts, problem := run(t, "alert", "list", "--state", "overdue", "--server", address)
 	if code != exitOK || strings.Count(alerts, "overdue") < 5 {
 		t.Errorf("exit %d, %s%s", code, alerts, problem)
@@ -145,7 +153,7 @@ func TestTheDemoComesUpAndStaysAlive(t *testing.T) {
 // A part of the service that ends by itself, even with an error that looks like a shutdown, ends the service loudly.
 func TestAPartThatEndsEndsTheServiceLoudly(t *testing.T) {
 	a := &app{Streams: Streams{Out: io.Discard, Err: io.Discard}, now: time.Now}
-	n, err := a.openNode(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler), time.Now, "")
+	n, err := a.openNode(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler), time.Now, "", &entrance{hosts: hostNames{here: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

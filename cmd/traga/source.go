@@ -18,6 +18,7 @@ import (
 
 	"traga.internal/events"
 	"traga.internal/events/sqlitestore"
+	"traga.internal/handlers/auth"
 )
 
 // readingFlags are those of every command that reads: where to read, as known when, and how to print.
@@ -86,6 +87,9 @@ func (a *app) source(cmd *cobra.Command) (*source, error) {
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 			return nil, usagef("--server: expected an address such as http://127.0.0.1:8080")
 		}
+		if u.Scheme == "http" && s.token != "" && !auth.LoopbackHost(u.Hostname()) {
+			return nil, usagef("--server: expected an https address: over http anyone on the way could take the token")
+		}
 		s.server = u
 	}
 	if f := cmd.Flags().Lookup("at"); f != nil {
@@ -149,9 +153,7 @@ func (s *source) ask(ctx context.Context, method string, u *url.URL, body io.Rea
 	for k, values := range header {
 		req.Header[k] = values
 	}
-	if s.token != "" {
-		req.Header.Set("Authorization", "Bearer "+s.token)
-	}
+	s.sign(req)
 	client := &http.Client{Timeout: 2 * time.Minute}
 	res, err := client.Do(req)
 	if err != nil {
@@ -168,6 +170,13 @@ func (s *source) ask(ctx context.Context, method string, u *url.URL, body io.Rea
 		return nil, fmt.Errorf("read the server's answer: %w", err)
 	}
 	return res.Header, nil
+}
+
+// sign adds the token to a request.
+func (s *source) sign(req *http.Request) {
+	if s.token != "" {
+		req.Header.Set("Authorization", "Bearer "+s.token)
+	}
 }
 
 // problemFrom reads a problem (RFC 9457) and gives it the exit code that its status stands for.

@@ -143,7 +143,7 @@ func bulkRate(b *testing.B, n int) float64 {
 			place := i + k
 			if name := benchStream(place); !known[name] {
 				known[name] = true
-				_, err := stream.ExecContext(ctx, name)
+				_, err := stream.ExecContext(ctx, name, make([]byte, 16))
 				must(err)
 			}
 			_, err := insert.ExecContext(ctx, int64(place+1), int64(place%benchStreams+1), int64(place/benchStreams), p.ID[:],

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 	roles := map[string]func(dir string, in io.Reader, out io.Writer) error{
 		"load":     appendUnderLoad,
 		"on-order": appendOnOrder,
+		"upgrade":  upgradeAndDie,
 	}
 	if role, ok := roles[os.Getenv(roleVariable)]; ok {
 		if err := role(os.Args[1], os.Stdin, os.Stdout); err != nil {

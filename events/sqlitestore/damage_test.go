@@ -230,7 +230,7 @@ func TestNewerVersionIsRefused(t *testing.T) {
 			t.Errorf("got %v, %v", s, err)
 		}
 	}
-	if err := raw(t, filepath.Join(dir, logFile), "PRAGMA user_version = 1"); err != nil {
+	if err := raw(t, filepath.Join(dir, logFile), fmt.Sprint("PRAGMA user_version = ", ledgerComplete)); err != nil {
 		t.Fatal(err)
 	}
 	mustOpen(t, dir) // the refusals left nothing locked

@@ -15,6 +15,14 @@
 // events.ErrDamaged and never as a shorter or another history. These are guards against accident. What guards
 // against intent is the ledger.
 //
+// # Ledger
+//
+// The tree of package events/ledger stands in the same file and grows in the transaction that stores the events, so
+// that neither is ever without the other. Hashes are stored, leaves are not: they follow from the events, in a few
+// microseconds each, and a stored copy would cost two fifths more room. A store made before the ledger gets its leaves
+// when it is opened for writing. At every opening for writing the end of the tree is compared with the end of the log
+// and with the last signed checkpoint; Check compares all of it.
+//
 // # Durability
 //
 // One goroutine writes. It takes all appends that are waiting, stores them in one transaction, and answers them

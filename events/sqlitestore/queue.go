@@ -1,30 +1,49 @@
 package sqlitestore
 
 import (
+	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
 
 	"traga.internal/events"
+	"traga.internal/events/ledger"
 )
 
-// request is one call to Append on its way to the writer. Whoever claims it first decides on it: the writer, or
-// the caller who gives up waiting. So a caller who gave up knows that nothing is stored, and may reuse the bytes.
+// request is one call to Append, or another task, on its way to the writer. Whoever claims it first decides on it: the
+// writer, or the caller who gives up waiting. So a caller who gave up knows that nothing is stored, and may reuse the
+// bytes.
 type request struct {
 	stream   string
 	expected events.Expected
 	proposed []events.Proposed
-	size     int // bytes of metadata and data
-	claimed  atomic.Bool
-	answer   chan answer // holds one, so that the writer never waits for a caller
+	leaves   []ledger.Leaf // of the proposed events, but for what the writer knows
+	size     int           // bytes of metadata and data
+
+	// task, where there is one, runs in the group's transaction in place of an append. An error of it gives up the group.
+	task func(context.Context) error
+
+	claimed atomic.Bool
+	answer  chan answer // holds one, so that the writer never waits for a caller
 }
 
-func newRequest(stream string, expected events.Expected, proposed []events.Proposed) *request {
-	r := &request{stream: stream, expected: expected, proposed: proposed, answer: make(chan answer, 1)}
-	for _, p := range proposed {
+// newRequest does in the caller's goroutine what it can of the writer's work: the hashes of the events' bytes.
+func newRequest(stream string, expected events.Expected, proposed []events.Proposed) (*request, error) {
+	r := &request{stream: stream, expected: expected, proposed: proposed, leaves: make([]ledger.Leaf, len(proposed)), answer: make(chan answer, 1)}
+	for i, p := range proposed {
 		r.size += len(p.Metadata) + len(p.Data)
+		leaf, err := ledger.NewLeaf(ledger.Tag{}, ledger.Hash{}, ledger.Entry{ID: p.ID, Type: p.Type, Metadata: p.Metadata, Data: p.Data})
+		if err != nil {
+			return nil, fmt.Errorf("%w: event %d: %w", events.ErrInvalidAppend, i+1, err)
+		}
+		r.leaves[i] = leaf
 	}
-	return r
+	return r, nil
+}
+
+func newTask(run func(context.Context) error) *request {
+	return &request{task: run, answer: make(chan answer, 1)}
 }
 
 // claim reports whether the request was still free.

@@ -29,6 +29,7 @@ type reader struct {
 	// head is the last position that is known to be committed.
 	head func(context.Context) (events.Position, error)
 
+	ledger                                                        *ledgerRows // nil where the file has none
 	statements                                                    prepared
 	streamPage, logPage, byID, byStream, recordedAt, lastPosition *sql.Stmt
 }
@@ -45,8 +46,14 @@ func newReader(ctx context.Context, path string, head func(context.Context) (eve
 	n := max(4, 2*runtime.NumCPU())
 	r.db.SetMaxOpenConns(n)
 	r.db.SetMaxIdleConns(n)
-	if _, err := version(ctx, r.db); err != nil {
+	format, err := version(ctx, r.db)
+	if err != nil {
 		return nil, errors.Join(err, r.close())
+	}
+	if format >= ledgerComplete {
+		if r.ledger, err = newLedgerRows(ctx, r.db); err != nil {
+			return nil, errors.Join(err, r.close())
+		}
 	}
 	r.statements.on = r.db
 	r.streamPage = r.statements.prepare(ctx, `SELECT `+columns+` FROM streams s CROSS JOIN events e ON e.stream = s.id
@@ -63,7 +70,9 @@ func newReader(ctx context.Context, path string, head func(context.Context) (eve
 	return r, nil
 }
 
-func (r *reader) close() error { return errors.Join(r.statements.close(), r.db.Close()) }
+func (r *reader) close() error {
+	return errors.Join(r.statements.close(), r.ledger.close(), r.db.Close())
+}
 
 // last asks the file for its last position.
 func (r *reader) last(ctx context.Context) (events.Position, error) {
@@ -186,7 +195,7 @@ func (r *reader) log(ctx context.Context, after events.Position, limit int, filt
 		if event.Position.Commit != page.Scanned.Commit+1 {
 			return false, damaged("the event at position %d is missing", page.Scanned.Commit+1)
 		}
-		page.Scanned = event.Position
+		page.Scanned, page.ScannedID = event.Position, event.ID
 		rows++
 		if filter.Passes(event.Stream, event.Type) {
 			page.Events = append(page.Events, event)
@@ -232,6 +241,12 @@ func (s *Store) Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool
 	return event, found, s.explain(ctx, "look up an event", err)
 }
 
+// Holds reports whether the event with this id stands at this position.
+func (s *Store) Holds(ctx context.Context, at events.Position, id uuid.UUID) (bool, error) {
+	event, found, err := s.Lookup(ctx, id)
+	return found && event.Position == at, err
+}
+
 // PositionAt is the position of the last event recorded at t or before; events.Start when there is none. Since
 // recordedAt never decreases it takes about as many steps as the log's length has binary digits.
 func (s *Store) PositionAt(ctx context.Context, t time.Time) (events.Position, error) {
@@ -263,7 +278,8 @@ func (r *reader) positionAt(ctx context.Context, t time.Time) (events.Position, 
 
 // Check reads the whole file and fails with events.ErrDamaged unless everything in it is as it was written. It
 // finds more than reading does: damage to an index could cut the end off a stream, which only a comparison with
-// the table shows. It takes time in proportion to the log, during which the journal can't be emptied.
+// the table shows, and the ledger is computed anew from the events. It takes time in proportion to the log, for a part
+// of which the journal can't be emptied.
 func (s *Store) Check(ctx context.Context) error {
 	err := s.usable(ctx)
 	if err == nil {
@@ -279,6 +295,13 @@ func (r *reader) check(ctx context.Context) error {
 	}
 	if verdict != "ok" {
 		return damaged("%s", verdict)
+	}
+	if r.ledger != nil {
+		head, err := r.head(ctx)
+		if err != nil {
+			return err
+		}
+		return r.ledger.check(ctx, head.Commit)
 	}
 	for after, more := events.Start, true; more; {
 		page, err := r.log(ctx, after, pageEvents, events.Filter{})

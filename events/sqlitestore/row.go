@@ -15,15 +15,16 @@ import (
 // columns are those that scan reads, from events e and streams s.
 const columns = `e.position, s.name, e.revision, e.id, e.recorded_at, e.type, e.metadata, e.data, e.checksum`
 
-// scan reads one row of columns and checks that it is what was written.
-func scan(row *sql.Rows) (events.Recorded, error) {
+// scan reads one row of columns, and of whatever stands behind them, and checks that it is what was written.
+func scan(row *sql.Rows, more ...any) (events.Recorded, error) {
 	var (
 		r                    events.Recorded
 		position, recordedAt int64
 		id                   []byte
 		sum                  uint32
 	)
-	err := row.Scan(&position, &r.Stream, &r.Revision, &id, &recordedAt, &r.Type, &r.Metadata, &r.Data, &sum)
+	values := [...]any{&position, &r.Stream, &r.Revision, &id, &recordedAt, &r.Type, &r.Metadata, &r.Data, &sum}
+	err := row.Scan(append(values[:], more...)...)
 	if err != nil {
 		return events.Recorded{}, damaged("a row does not hold an event: %v", err)
 	}

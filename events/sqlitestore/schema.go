@@ -15,6 +15,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"traga.internal/events"
+	"traga.internal/events/internal/treefile"
 )
 
 // applicationID marks a SQLite file as a log of traga ("TRGA").
@@ -38,8 +39,16 @@ func migrations() ([]string, error) {
 		}
 		steps[i] = string(step)
 	}
+	steps[ledgerBegun-1] += treefile.Schema
 	return steps, nil
 }
+
+// Formats of the file. Up to ledgerBegun it has no ledger; at ledgerBegun the ledger is being built from the events of
+// before; from ledgerComplete on it has them all.
+const (
+	ledgerBegun    = 2
+	ledgerComplete = 3
+)
 
 // pragmas are what every connection needs. recursive_triggers lets the triggers see the rows that an INSERT OR
 // REPLACE would delete.
@@ -94,7 +103,7 @@ func fill(ctx context.Context, draft string) (err error) {
 	if _, err := db.ExecContext(ctx, "PRAGMA application_id = "+strconv.Itoa(applicationID)); err != nil {
 		return err
 	}
-	if err := migrate(ctx, db); err != nil {
+	if err := migrate(ctx, db, nil); err != nil {
 		return err
 	}
 	_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
@@ -132,8 +141,9 @@ func version(ctx context.Context, db *sql.DB) (int, error) {
 	return version, nil
 }
 
-// migrate brings the file to the present schema, one transaction for each step.
-func migrate(ctx context.Context, db *sql.DB) error {
+// migrate brings the file to the present schema, one transaction for each step. A crash in between leaves a file of
+// an earlier format, from which the next opening goes on.
+func migrate(ctx context.Context, db *sql.DB, progress func(done, total uint64)) error {
 	done, err := version(ctx, db)
 	if err != nil {
 		return err
@@ -143,6 +153,11 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	for i := done; i < len(steps); i++ {
+		if i+1 == ledgerComplete {
+			if err := buildLedger(ctx, db, progress); err != nil {
+				return fmt.Errorf("build the ledger of the events: %w", err)
+			}
+		}
 		if err := step(ctx, db, steps[i], i+1); err != nil {
 			return fmt.Errorf("bring the log to format %d: %w", i+1, err)
 		}

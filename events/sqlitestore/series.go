@@ -23,22 +23,22 @@ func (s *Store) AppendSeries(ctx context.Context, calls ...Call) error {
 	if s.writer == nil {
 		return fmt.Errorf("append: %w", ErrReadOnly)
 	}
-	for _, c := range calls {
+	waiting := make([]*request, len(calls))
+	for i, c := range calls {
 		if err := admission.Check(c.Stream, c.Expected, c.Proposed); err != nil {
 			return err
 		}
+		var err error
+		if waiting[i], err = newRequest(c.Stream, c.Expected, c.Proposed); err != nil {
+			return err
+		}
 	}
-	var (
-		first   error
-		waiting []*request
-	)
-	for _, c := range calls {
-		r := newRequest(c.Stream, c.Expected, c.Proposed)
+	var first error
+	for i, r := range waiting {
 		if err := s.writer.queue.put(r); err != nil {
-			first = fmt.Errorf("append: %w", err)
+			first, waiting = fmt.Errorf("append: %w", err), waiting[:i]
 			break
 		}
-		waiting = append(waiting, r)
 	}
 	for _, r := range waiting {
 		select {

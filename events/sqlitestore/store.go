@@ -49,7 +49,14 @@ type Option func(*options)
 
 type options struct {
 	clock    func() time.Time
+	progress func(done, total uint64)
 	readOnly bool
+}
+
+// WithProgress is told how far the opening of a store that was made before the ledger has come: how many events have
+// their leaves, of how many.
+func WithProgress(report func(done, total uint64)) Option {
+	return func(o *options) { o.progress = report }
 }
 
 // WithClock takes the times at which events are recorded from a clock other than time.Now.
@@ -74,7 +81,7 @@ func Open(ctx context.Context, dir string, opts ...Option) (*Store, error) {
 	if o.readOnly {
 		err = s.openReadOnly(ctx)
 	} else {
-		err = s.openForWriting(ctx, dir, o.clock)
+		err = s.openForWriting(ctx, dir, &o)
 	}
 	if err != nil {
 		return nil, s.explain(ctx, "open the store", err)
@@ -82,7 +89,7 @@ func Open(ctx context.Context, dir string, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) openForWriting(ctx context.Context, dir string, clock func() time.Time) (err error) {
+func (s *Store) openForWriting(ctx context.Context, dir string, o *options) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -102,7 +109,7 @@ func (s *Store) openForWriting(ctx context.Context, dir string, clock func() tim
 	if err := s.createIfAbsent(ctx); err != nil {
 		return err
 	}
-	if s.writer, err = newWriter(ctx, s.path, clock, &s.bell); err != nil {
+	if s.writer, err = newWriter(ctx, s.path, o, &s.bell); err != nil {
 		return err
 	}
 	if s.reader, err = newReader(ctx, s.path, func(context.Context) (events.Position, error) { return s.bell.Head(), nil }); err != nil {
@@ -162,20 +169,11 @@ func (s *Store) Append(ctx context.Context, stream string, expected events.Expec
 	if err := context.Cause(ctx); err != nil {
 		return events.Appended{}, fmt.Errorf("append: %w", err)
 	}
-	r := newRequest(stream, expected, proposed)
-	if err := s.writer.queue.put(r); err != nil {
-		return events.Appended{}, fmt.Errorf("append: %w", err)
+	r, err := newRequest(stream, expected, proposed)
+	if err != nil {
+		return events.Appended{}, err
 	}
-	select {
-	case a := <-r.answer:
-		return a.appended, a.err
-	case <-ctx.Done():
-	}
-	if r.claim() {
-		return events.Appended{}, fmt.Errorf("append: %w", context.Cause(ctx))
-	}
-	a := <-r.answer
-	return a.appended, a.err
+	return s.writer.ask(ctx, "append", r)
 }
 
 // Changed implements events.Store.

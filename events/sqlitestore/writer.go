@@ -2,15 +2,19 @@ package sqlitestore
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
 	"traga.internal/events"
 	"traga.internal/events/internal/admission"
+	"traga.internal/events/internal/treefile"
 	"traga.internal/events/internal/wake"
+	"traga.internal/events/ledger"
 )
 
 // maxStreams bounds how many streams the writer remembers; past it, it forgets them all and asks the file again.
@@ -27,21 +31,31 @@ type writer struct {
 
 	statements                                                  prepared
 	insertEvent, insertStream, findStream, findEvent, lastEvent *sql.Stmt
+	rows                                                        *ledgerRows
 
 	head       uint64    // position of the last event, 0 when there is none
 	recordedAt time.Time // of the last event
 	streams    map[string]stream
-	fresh      bool // head, recordedAt and streams hold what the file holds
+	edge       treefile.Edge   // of the tree, the leaves of this transaction included
+	headsAfter uint64          // position of the last event before the last leaf of heads
+	heads      *ledger.HeadMap // as of the last leaf of heads, nil until the first is made
+	fresh      bool            // these hold what the file holds
+
+	nodesAt int64  // of the first hash in nodes
+	nodes   []byte // hashes of the tree that this transaction has yet to store
+	buffer  []byte // for hashLeaf
 }
 
 // stream is what the writer knows of a stream; the zero value is one that does not exist.
 type stream struct {
 	id     int64
 	length uint64
+	tag    ledger.Tag
+	leaf   ledger.Hash // of its last event
 }
 
 const (
-	insertStreamSQL = `INSERT INTO streams (name) VALUES (?)`
+	insertStreamSQL = `INSERT INTO streams (name, tag) VALUES (?, ?)`
 	insertEventSQL  = `INSERT INTO events (position, stream, revision, id, recorded_at, type, metadata, data, checksum)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
@@ -56,8 +70,8 @@ func openToWrite(path string) (*sql.DB, error) {
 	return db, err
 }
 
-func newWriter(ctx context.Context, path string, clock func() time.Time, bell *wake.Bell) (_ *writer, err error) {
-	w := &writer{clock: clock, queue: newQueue(), bell: bell}
+func newWriter(ctx context.Context, path string, o *options, bell *wake.Bell) (_ *writer, err error) {
+	w := &writer{clock: o.clock, queue: newQueue(), bell: bell}
 	if w.db, err = openToWrite(path); err != nil {
 		return nil, err
 	}
@@ -66,7 +80,7 @@ func newWriter(ctx context.Context, path string, clock func() time.Time, bell *w
 			err = errors.Join(err, w.close())
 		}
 	}()
-	if err := migrate(ctx, w.db); err != nil {
+	if err := migrate(ctx, w.db, o.progress); err != nil {
 		return nil, err
 	}
 	if w.conn, err = w.db.Conn(ctx); err != nil {
@@ -75,20 +89,27 @@ func newWriter(ctx context.Context, path string, clock func() time.Time, bell *w
 	w.statements.on = w.conn
 	w.insertEvent = w.statements.prepare(ctx, insertEventSQL)
 	w.insertStream = w.statements.prepare(ctx, insertStreamSQL)
-	w.findStream = w.statements.prepare(ctx, `SELECT id, (SELECT coalesce(max(revision) + 1, 0) FROM events WHERE stream = streams.id)
-		FROM streams WHERE name = ?`)
+	w.findStream = w.statements.prepare(ctx, `SELECT s.id, s.tag, coalesce(e.revision + 1, 0), coalesce(e.position, 0) FROM streams s
+		LEFT JOIN events e ON e.position = (SELECT position FROM events WHERE stream = s.id ORDER BY revision DESC LIMIT 1)
+		WHERE s.name = ?`)
 	w.findEvent = w.statements.prepare(ctx, `SELECT `+columns+` FROM events e JOIN streams s ON s.id = e.stream WHERE e.id = ?`)
 	w.lastEvent = w.statements.prepare(ctx, `SELECT `+columns+` FROM events e LEFT JOIN streams s ON s.id = e.stream
 		ORDER BY e.position DESC LIMIT 1`)
 	if w.statements.err != nil {
 		return nil, w.statements.err
 	}
-	return w, w.refresh(ctx)
+	if w.rows, err = newLedgerRows(ctx, w.conn); err != nil {
+		return nil, err
+	}
+	if err := w.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return w, w.rows.checkEdge(ctx, w.edge.Size())
 }
 
 // close frees the connection. Closing the last one moves the journal into log.db.
 func (w *writer) close() error {
-	err := w.statements.close()
+	err := errors.Join(w.statements.close(), w.rows.close())
 	if w.conn != nil {
 		err = errors.Join(err, w.conn.Close())
 	}
@@ -105,6 +126,10 @@ func (w *writer) refresh(ctx context.Context) error {
 	if found {
 		w.head, w.recordedAt = last.Position.Commit, last.RecordedAt
 	}
+	if w.edge, w.headsAfter, err = w.rows.edge(ctx, w.head); err != nil {
+		return err
+	}
+	w.heads, w.nodesAt, w.nodes = nil, w.edge.Place(), w.nodes[:0]
 	w.fresh = true
 	w.bell.Ring(events.At(w.head))
 	return nil
@@ -130,6 +155,23 @@ func (w *writer) run() {
 	}
 }
 
+// ask hands a request to the writer and waits for the answer, or for the caller to give up before the writer began.
+func (w *writer) ask(ctx context.Context, doing string, r *request) (events.Appended, error) {
+	if err := w.queue.put(r); err != nil {
+		return events.Appended{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	select {
+	case a := <-r.answer:
+		return a.appended, a.err
+	case <-ctx.Done():
+	}
+	if r.claim() {
+		return events.Appended{}, fmt.Errorf("%s: %w", doing, context.Cause(ctx))
+	}
+	a := <-r.answer
+	return a.appended, a.err
+}
+
 // store decides on every request of the group and stores what they add in one transaction. On an error nothing
 // of it counts as stored, and every request gets that error: a verdict may rest on another request of the group.
 func (w *writer) store(group []*request, answers []answer) error {
@@ -146,11 +188,20 @@ func (w *writer) store(group []*request, answers []answer) error {
 		if !r.claim() {
 			continue // its caller has gone
 		}
+		if r.task != nil {
+			if err := r.task(ctx); err != nil {
+				return w.rollback(ctx, err)
+			}
+			continue
+		}
 		appended, err := w.place(ctx, r)
 		if err != nil && !errors.Is(err, events.ErrConflict) {
 			return w.rollback(ctx, explain("append", err))
 		}
 		answers[i] = answer{appended, err}
+	}
+	if err := w.storeNodes(ctx); err != nil {
+		return w.rollback(ctx, explain("append", err))
 	}
 	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		// The group may yet turn out to be on disk, if the machine stops now: whoever repeats the ids learns it.
@@ -206,7 +257,8 @@ func (w *writer) place(ctx context.Context, r *request) (events.Appended, error)
 // insert stores the events of a request at the end of their stream and of the log.
 func (w *writer) insert(ctx context.Context, s stream, r *request) (events.Appended, error) {
 	if s.id == 0 {
-		result, err := w.insertStream.ExecContext(ctx, r.stream)
+		rand.Read(s.tag[:])
+		result, err := w.insertStream.ExecContext(ctx, r.stream, s.tag[:])
 		if err != nil {
 			return events.Appended{}, err
 		}
@@ -230,10 +282,30 @@ func (w *writer) insert(ctx context.Context, s stream, r *request) (events.Appen
 		}
 		w.head++
 		s.length++
+		s.leaf = w.addLeaf(&r.leaves[i], s, &row)
 	}
 	w.recordedAt = now
 	w.streams[r.stream] = s
 	return events.Appended{Revision: row.Revision, Position: row.Position, RecordedAt: now}, nil
+}
+
+// addLeaf adds the leaf of an event of the stream to the tree, and returns its hash.
+func (w *writer) addLeaf(leaf *ledger.Leaf, s stream, event *events.Recorded) ledger.Hash {
+	leaf.Tag, leaf.Previous, leaf.Revision, leaf.RecordedAt = s.tag, s.leaf, event.Revision, event.RecordedAt.UnixMicro()
+	var hash ledger.Hash
+	w.buffer, hash = hashLeaf(w.buffer, leaf)
+	w.nodes = w.edge.Add(w.nodes, hash)
+	if w.heads != nil {
+		w.heads.Set(ledger.Head{Tag: s.tag, Revision: event.Revision, Leaf: hash})
+	}
+	return hash
+}
+
+// storeNodes stores the hashes of the tree that the transaction has gathered.
+func (w *writer) storeNodes(ctx context.Context) error {
+	err := w.rows.tables.AddNodes(ctx, w.nodesAt, w.nodes)
+	w.nodesAt, w.nodes = w.edge.Place(), w.nodes[:0]
+	return err
 }
 
 // bytesOf is b, and empty where there is none: the driver would store NULL.
@@ -249,13 +321,24 @@ func (w *writer) stream(ctx context.Context, name string) (stream, error) {
 	if s, ok := w.streams[name]; ok {
 		return s, nil
 	}
-	var s stream
-	err := scanOne(w.findStream.QueryRowContext(ctx, name), &s.id, &s.length)
+	var (
+		s    stream
+		last uint64
+		tag  []byte
+	)
+	err := scanOne(w.findStream.QueryRowContext(ctx, name), &s.id, &tag, &s.length, &last)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return stream{}, nil
 	case err != nil:
 		return stream{}, err
+	case copy(s.tag[:], tag) != len(s.tag):
+		return stream{}, damaged("a stream has no tag")
+	}
+	if last > 0 {
+		if s.leaf, err = w.rows.leafHash(ctx, last); err != nil {
+			return stream{}, err
+		}
 	}
 	if len(w.streams) >= maxStreams {
 		clear(w.streams)

@@ -37,10 +37,25 @@ func describeStream(o *huma.OpenAPI) {
 		Responses: map[string]*huma.Response{
 			"200": {Description: "a stream without end; the data of each event is a Notice", Content: map[string]*huma.MediaType{
 				"text/event-stream": {Schema: o.Components.Schemas.Schema(reflect.TypeFor[Notice](), true, "Notice")}}},
-			"400": problemResponse(o, http.StatusBadRequest), "500": problemResponse(o, http.StatusInternalServerError),
+			"400": problemResponse(o, http.StatusBadRequest), "401": problemResponse(o, http.StatusUnauthorized), "500": problemResponse(o, http.StatusInternalServerError),
 			"503": problemResponse(o, http.StatusServiceUnavailable),
 		},
 	}}
+}
+
+// describeSignIn says how a caller signs in: see handlers/auth, which stands before the API.
+func describeSignIn(o *huma.OpenAPI) {
+	o.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":   {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "a token of the identity provider or of `traga token issue`"},
+		"session": {Type: "apiKey", In: "cookie", Name: "__Host-traga", Description: "the session of a browser that has signed in; without TLS its name is traga"},
+	}
+	for path, item := range o.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post} {
+			if op != nil && strings.HasPrefix(path, "/v1/") {
+				op.Security = []map[string][]string{{"token": {}}, {"session": {}}}
+			}
+		}
+	}
 }
 
 // describeService adds what is served beside /v1 to the OpenAPI document: see RegisterService and handlers/metrics.

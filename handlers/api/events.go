@@ -32,6 +32,7 @@ type Record struct {
 	Purpose       *events.Purpose     `json:"purpose"`
 	LegalBasis    *events.LegalBasis  `json:"legalBasis"`
 	LateReason    *string             `json:"lateReason"`
+	RecordedBy    *string             `json:"recordedBy" doc:"the system that recorded it for the actor; null when the actor did"`
 	AfterTheFact  bool                `json:"afterTheFact"`
 	CorrelationID uuid.UUID           `json:"correlationId"`
 	CausationID   *uuid.UUID          `json:"causationId"`
@@ -46,7 +47,7 @@ func RecordOf(r *events.Recorded) (Record, error) {
 	}
 	return Record{ID: e.ID, Type: e.Type, Schema: e.Schema, Case: e.Case, Jurisdiction: e.Jurisdiction, Stream: e.Stream, Revision: e.Revision,
 		Position: e.Position, OccurredAt: e.OccurredAt.UTC(), RecordedAt: e.RecordedAt.UTC(), Actor: e.Actor,
-		Purpose: orNull(e.Purpose), LegalBasis: orNull(e.LegalBasis), LateReason: orNull(e.LateReason), AfterTheFact: e.AfterTheFact,
+		Purpose: orNull(e.Purpose), LegalBasis: orNull(e.LegalBasis), LateReason: orNull(e.LateReason), RecordedBy: orNull(e.RecordedBy), AfterTheFact: e.AfterTheFact,
 		CorrelationID: e.CorrelationID, CausationID: orNull(e.CausationID), Data: r.Data}, nil
 }
 

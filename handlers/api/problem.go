@@ -15,7 +15,7 @@ import (
 
 // Problem is an error as RFC 9457 has it. Type is stable: programs may compare it.
 type Problem struct {
-	Type   string `json:"type" example:"urn:traga:problem:invalid" doc:"a stable name of the kind of problem: urn:traga:problem: and invalid, not-allowed, unlawful, not-found, method-not-allowed, conflict, stale, precondition-required, too-large, too-slow, unavailable, full or internal"`
+	Type   string `json:"type" example:"urn:traga:problem:invalid" doc:"a stable name of the kind of problem: urn:traga:problem: and invalid, not-signed-in, not-allowed, unlawful, not-found, method-not-allowed, conflict, stale, precondition-required, too-large, too-slow, too-many, unavailable, full or internal"`
 	Title  string `json:"title" doc:"the kind of problem in words"`
 	Status int    `json:"status" doc:"the HTTP status"`
 	Detail string `json:"detail,omitempty" doc:"what was wrong here and what was expected"`
@@ -40,6 +40,8 @@ func problem(kind, detail string) *Problem {
 	switch kind {
 	case "invalid":
 		p.Status, p.Title = http.StatusBadRequest, "The request is not as expected"
+	case "not-signed-in":
+		p.Status, p.Title = http.StatusUnauthorized, "Nobody is signed in"
 	case "not-allowed":
 		p.Status, p.Title = http.StatusForbidden, "This may not be recorded by this actor"
 	case "unlawful":
@@ -58,6 +60,8 @@ func problem(kind, detail string) *Problem {
 		p.Status, p.Title = http.StatusPreconditionRequired, "A write must say which revision it is based on"
 	case "too-large":
 		p.Status, p.Title = http.StatusRequestEntityTooLarge, "The request is too large"
+	case "too-many":
+		p.Status, p.Title = http.StatusTooManyRequests, "Too many requests"
 	case "unavailable":
 		p.Status, p.Title = http.StatusServiceUnavailable, "This can't be answered now; trying again later is safe"
 	case "full":
@@ -125,6 +129,9 @@ func refused(r *casefile.Refusal) *Problem {
 	p.Field, p.Because, p.Findings = r.Field, r.Because, r.Findings
 	return p
 }
+
+// WriteProblem answers with a problem of one of the kinds above, for what stands before the API.
+func WriteProblem(w http.ResponseWriter, kind, detail string) { writeProblem(w, problem(kind, detail)) }
 
 // writeProblem answers with a problem where no operation is in charge.
 func writeProblem(w http.ResponseWriter, p *Problem) {

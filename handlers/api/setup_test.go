@@ -23,6 +23,7 @@ import (
 	"traga.internal/events/memstore"
 	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/api"
+	"traga.internal/handlers/auth"
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
@@ -200,7 +201,7 @@ func serve(t testing.TB, options ...option) *service {
 		}
 		return nil
 	})
-	s.Server = httptest.NewServer(mux)
+	s.Server = httptest.NewServer(auth.AsOwner(mux))
 	t.Cleanup(func() {
 		select {
 		case <-s.closing:

@@ -18,6 +18,7 @@ import (
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events/memstore"
 	"traga.internal/handlers/api"
+	"traga.internal/handlers/auth"
 	"traga.internal/handlers/record"
 )
 
@@ -255,7 +256,7 @@ func TestAReaderThatTakesNothingIsCutOffAndHoldsNobodyUp(t *testing.T) {
 		log, closing := memstore.New(time.Now), make(chan struct{})
 		mux := http.NewServeMux()
 		api.Register(mux, api.Config{Store: log, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Closing: closing})
-		server, listener := &http.Server{Handler: mux}, &pipes{waiting: make(chan net.Conn), closed: make(chan struct{})}
+		server, listener := &http.Server{Handler: auth.AsOwner(mux)}, &pipes{waiting: make(chan net.Conn), closed: make(chan struct{})}
 		go server.Serve(listener)
 		connect := func() net.Conn {
 			mine, theirs := net.Pipe()

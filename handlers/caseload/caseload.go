@@ -193,19 +193,36 @@ func (g *Generator) add(r *register, p profile) error {
 	return nil
 }
 
-// directory registers the institutions, appoints their officers and says who is trained in which tool.
+// directory registers the institutions, appoints their officers and says who is trained in which tool. The first
+// directorate of a jurisdiction enters itself and the others, which then each keep their own part.
 func (g *Generator) directory(start events.Date) []Step {
 	var steps []Step
+	next := map[events.Jurisdiction]time.Time{}
 	for _, r := range g.lands {
-		at := r.cal.Start(start).Add(6 * time.Hour)
+		at, begun := next[r.code]
+		if !begun {
+			at = r.cal.Start(start).Add(6 * time.Hour)
+		}
 		des := r.near(directorate, "")
 		s := &story{profile: profile{number: r.prefix}, register: r, key: strconv.FormatInt(g.seed, 10)}
 		act := func(data any) {
 			s.act(at, des, data).Case = ""
 			at = at.Add(time.Second)
 		}
-		for _, h := range r.houses {
+		register := func(h *house) {
 			act(&events.InstitutionRegistered{Institution: h.id, Name: h.name, Role: roles[h.kind], Place: h.place})
+		}
+		for _, other := range g.lands {
+			if !begun && other.code == r.code {
+				for _, h := range other.all(directorate) {
+					register(h)
+				}
+			}
+		}
+		for _, h := range r.houses {
+			if h.kind != directorate {
+				register(h)
+			}
 		}
 		for _, h := range r.houses {
 			for _, d := range h.desks {
@@ -228,6 +245,7 @@ func (g *Generator) directory(start events.Date) []Step {
 			}
 		}
 		steps = append(steps, s.steps...)
+		next[r.code] = at
 	}
 	sortSteps(steps)
 	return steps

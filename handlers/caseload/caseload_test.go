@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"traga.internal/aggregates/casefile"
+	"traga.internal/aggregates/directory"
 	"traga.internal/events"
 	"traga.internal/handlers/caseload"
 )
@@ -18,7 +19,7 @@ func TestScriptsKeepTheStructuralRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		states := map[string]*casefile.State{}
+		states, registers := map[string]*casefile.State{}, map[events.Jurisdiction]*directory.Directory{}
 		var last time.Time
 		for step := range g.All() {
 			e := *step.Event
@@ -27,9 +28,16 @@ func TestScriptsKeepTheStructuralRules(t *testing.T) {
 			}
 			last = step.RecordedAt
 			if e.Case == "" {
-				if _, err := casefile.DecideElsewhere(&casefile.State{}, &e, step.RecordedAt); err != nil {
+				d := registers[e.Jurisdiction]
+				if d == nil {
+					d = &directory.Directory{}
+					registers[e.Jurisdiction] = d
+				}
+				if _, err := casefile.DecideElsewhere(&casefile.State{}, &e, step.RecordedAt, d.Decide(&e, step.RecordedAt)...); err != nil {
 					t.Fatalf("seed %d: %s: %v", seed, e.Type, err)
 				}
+				e.RecordedAt = step.RecordedAt
+				d.Evolve(&e)
 				continue
 			}
 			s := states[e.Case]

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
@@ -27,11 +26,14 @@ type Action struct {
 	// ID is the idempotency key: the same id is the same event. The nil UUID lets traga choose one.
 	ID uuid.UUID
 	// OccurredAt is when it happened, as its actor says; nil is the moment of recording.
-	OccurredAt   *time.Time
-	Actor        events.Actor
-	Purpose      events.Purpose
-	LegalBasis   events.LegalBasis
-	LateReason   string
+	OccurredAt *time.Time
+	Actor      events.Actor
+	Purpose    events.Purpose
+	LegalBasis events.LegalBasis
+	LateReason string
+	// RecordedBy is the system that records it for its actor; empty when the actor does. It is no part of the record as
+	// it is written: who is signed in decides it.
+	RecordedBy   string
 	CausationID  uuid.UUID
 	AfterTheFact bool
 	// Data points to the catalogue's Go type of that name.
@@ -98,9 +100,9 @@ func parse(line []byte) (*Action, error) {
 }
 
 // settlePlace works out whose record it is: a case's, or a jurisdiction's. A directory's or protocol's action may
-// name a case too; then it is the jurisdiction of that case that is meant.
+// name a case too; then it is the jurisdiction of that case that is meant. A look at a list is of no case.
 func (a *Action) settlePlace(k *events.Kind) error {
-	if k.Family == events.StoreFamily {
+	if k.Family == events.StoreFamily || k.Family == events.AccessFamily && a.Case == "" {
 		return nil
 	}
 	ofCase := k.Family == events.CaseFamily || k.Family == events.AccessFamily
@@ -176,7 +178,7 @@ func (a *Action) stream(k *events.Kind) string {
 func (a *Action) event(k *events.Kind, id uuid.UUID, now time.Time) *events.Event {
 	e := &events.Event{ID: id, Stream: a.stream(k), OccurredAt: now.UTC().Truncate(time.Microsecond), Type: a.Type, Schema: k.Schema,
 		Case: a.Case, Jurisdiction: a.Jurisdiction, Actor: a.Actor, Purpose: a.Purpose, LegalBasis: a.LegalBasis, LateReason: a.LateReason,
-		AfterTheFact: a.AfterTheFact, CorrelationID: id, CausationID: a.CausationID, Data: a.Data}
+		RecordedBy: a.RecordedBy, AfterTheFact: a.AfterTheFact, CorrelationID: id, CausationID: a.CausationID, Data: a.Data}
 	if a.OccurredAt != nil {
 		e.OccurredAt = *a.OccurredAt
 	}
@@ -184,14 +186,14 @@ func (a *Action) event(k *events.Kind, id uuid.UUID, now time.Time) *events.Even
 }
 
 // matches reports whether a recorded event is what this action would have made. An action that leaves out when
-// it occurred matches whatever the moment of its recording was.
+// it occurred matches whatever the moment of its recording was, and what was erased since matches whatever it was.
 func (a *Action) matches(e *events.Event) bool {
 	if a.Type != e.Type || a.Case != e.Case || a.Jurisdiction != e.Jurisdiction || a.Actor != e.Actor || a.Purpose != e.Purpose ||
 		a.LegalBasis != e.LegalBasis || a.LateReason != e.LateReason || a.AfterTheFact != e.AfterTheFact || a.CausationID != e.CausationID ||
 		(a.OccurredAt != nil && !a.OccurredAt.Equal(e.OccurredAt)) {
 		return false
 	}
-	mine, err1 := json.Marshal(a.Data, json.Deterministic(true))
-	theirs, err2 := json.Marshal(e.Data, json.Deterministic(true))
+	mine, err1 := (&events.Event{Data: a.Data, Withheld: e.Withheld}).Shown()
+	theirs, err2 := e.Shown()
 	return errors.Join(err1, err2) == nil && string(mine) == string(theirs)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"traga.internal/aggregates/casefile"
+	"traga.internal/aggregates/directory"
 	"traga.internal/events"
 )
 
@@ -17,14 +18,18 @@ type fold struct {
 	stream string
 	turn   chan struct{} // holds one token
 
-	loaded bool
-	next   uint64 // the revision that the stream's next event will have
-	state  casefile.State
-	judge  Judge // nil for a stream that is no case's, and in an import
+	loaded    bool
+	next      uint64 // the revision that the stream's next event will have
+	state     casefile.State
+	judge     Judge                // nil for a stream that is no case's, and in an import
+	directory *directory.Directory // nil for a stream that is none's
 }
 
-func newFold(stream string, judge Judge) *fold {
+func newFold(stream string, family events.StreamFamily, judge Judge) *fold {
 	f := &fold{stream: stream, turn: make(chan struct{}, 1), judge: judge}
+	if family == events.DirectoryFamily {
+		f.directory = &directory.Directory{}
+	}
 	f.turn <- struct{}{}
 	return f
 }
@@ -45,6 +50,9 @@ func (f *fold) evolve(e *events.Event) {
 	f.state.Evolve(e)
 	if f.judge != nil {
 		f.judge.Evolve(e)
+	}
+	if f.directory != nil {
+		f.directory.Evolve(e)
 	}
 	f.next++
 }

@@ -224,7 +224,7 @@ func (m *importer) decideOn(ctx context.Context, number int, text []byte) error 
 			return err
 		}
 	}
-	b, err := m.batch(ctx, a.stream(k))
+	b, err := m.batch(ctx, a.stream(k), k.Family)
 	if err != nil {
 		return err
 	}
@@ -271,11 +271,11 @@ func contentID(a *Action, text []byte) (uuid.UUID, error) {
 	return events.DeriveID("import", a.Case, string(a.Jurisdiction), string(v)), nil
 }
 
-func (m *importer) batch(ctx context.Context, stream string) (*batch, error) {
+func (m *importer) batch(ctx context.Context, stream string, family events.StreamFamily) (*batch, error) {
 	if b := m.byStream[stream]; b != nil {
 		return b, nil
 	}
-	f := newFold(stream, nil) // not the shared one: it runs ahead of the store
+	f := newFold(stream, family, nil) // not the shared one: it runs ahead of the store
 	if err := f.refresh(ctx, m.store); err != nil {
 		return nil, err
 	}

@@ -219,7 +219,7 @@ func (r *Recorder) newFold(a *Action, k *events.Kind) *fold {
 	if k.Family == events.CaseFamily {
 		judge = r.judge()
 	}
-	return newFold(a.stream(k), judge)
+	return newFold(a.stream(k), k.Family, judge)
 }
 
 // attempt decides on the fold as it is, and appends.
@@ -248,7 +248,11 @@ func (r *Recorder) decide(f *fold, a *Action, k *events.Kind, id uuid.UUID, now 
 		e.CorrelationID = cause.CorrelationID
 	}
 	if k.Family != events.CaseFamily {
-		decided, err := casefile.DecideElsewhere(&f.state, e, now)
+		var against []*casefile.Refusal
+		if f.directory != nil {
+			against = f.directory.Decide(e, now)
+		}
+		decided, err := casefile.DecideElsewhere(&f.state, e, now, against...)
 		if err == nil {
 			err = r.fitsBook(e)
 		}

@@ -337,23 +337,23 @@ func TestTragaRecordsItsOwn(t *testing.T) {
 func TestTheRegistersOfAJurisdictionAreWrittenTheSameWay(t *testing.T) {
 	store := memstore.New(atNoon)
 	r := record.New(store, protocol.NewBook(), record.WithClock(atNoon))
-	appointed := `"type":"OfficerAppointed",` + directorate + `,"data":{"officer":"l.dimova","institution":"mk-csw-skopje","role":"csw"}}`
+	trained := `"type":"OfficerTrained",` + directorate + `,"data":{"officer":"l.dimova","tool":"VERA-2R","provider":"academy","on":"2025-11-03"}}`
 	decreed := `{"jurisdiction":"MK","type":"NonWorkingDayDecreed",` + directorate + `,"data":{"date":"2026-05-04","name":{"en":"x"},"act":"a"}}`
-	first := must(t, r, `{"jurisdiction":"MK",`+appointed)
-	must(t, r, `{"case":"MK-2026-0001",`+appointed) // the jurisdiction of the case
-	must(t, r, `{"jurisdiction":"RS",`+appointed)
+	first := must(t, r, `{"jurisdiction":"MK",`+trained)
+	must(t, r, `{"case":"MK-2026-0001",`+trained) // the jurisdiction of the case
+	must(t, r, `{"jurisdiction":"RS",`+trained)
 	must(t, r, decreed)
 	for stream, n := range map[string]int{"directory-MK": 2, "directory-RS": 1, "protocol-MK": 1} {
 		if got := stored(t, store, stream); len(got) != n || got[0].Case != "" || string(got[0].Jurisdiction) != stream[len(stream)-2:] {
 			t.Errorf("%s: %d events", stream, len(got))
 		}
 	}
-	repeat := action(t, `{"jurisdiction":"MK",`+appointed)
+	repeat := action(t, `{"jurisdiction":"MK",`+trained)
 	repeat.ID = first.ID
 	if again, err := r.Record(t.Context(), repeat, record.AnyRevision); err != nil || !again.Repeated || again.Revision != 0 {
 		t.Errorf("%+v, %v", again, err)
 	}
-	caused := action(t, `{"jurisdiction":"MK","causationId":"5b0a3d1e-7c52-4a86-9a3d-0c8f2f6d1aff",`+appointed)
+	caused := action(t, `{"jurisdiction":"MK","causationId":"5b0a3d1e-7c52-4a86-9a3d-0c8f2f6d1aff",`+trained)
 	_, err := r.Record(t.Context(), caused, record.AnyRevision)
 	if got := because(t, err); got != "conflict causationId" {
 		t.Errorf("a cause that is not there: %s", got)
@@ -378,4 +378,24 @@ func TestAnObligationThatTheCaseDoesNotHaveIsNeitherWaivedNorAcknowledged(t *tes
 func duties() record.Option {
 	book := protocol.NewBook()
 	return record.WithDuties(func() record.Duties { return protocol.NewTracker(book) })
+}
+
+func TestALookAtAListIsRecordedOfNoCase(t *testing.T) {
+	store := memstore.New(atNoon)
+	r := record.New(store, protocol.NewBook(), record.WithClock(atNoon))
+	look := func(who events.Role) *record.Action {
+		return &record.Action{Type: "CaseConsulted", Actor: events.Actor{Officer: "o", Role: who, Institution: "i"}, Data: &events.CaseConsulted{View: "alerts state=overdue"}}
+	}
+	for _, who := range []events.Role{events.Ombudsman, events.System} { // System is the owner of the machine, where there is no sign-in
+		if _, err := r.RecordInternal(t.Context(), look(who), record.AnyRevision); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := stored(t, store, events.AccessStream("")); len(got) != 2 || got[0].Case != "" {
+		t.Errorf("%+v", got)
+	}
+	_, err := r.Record(t.Context(), look(events.Ombudsman), record.AnyRevision)
+	if got := because(t, err); got != "not-allowed type" {
+		t.Errorf("from outside: %s", got)
+	}
 }

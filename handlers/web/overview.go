@@ -60,7 +60,7 @@ func (s *site) overview(ctx context.Context, p *page) error {
 	if err := p.checkJurisdiction(f.Jurisdiction); err != nil {
 		return err
 	}
-	known, err := s.directory.asOf(ctx, p.asOf)
+	known, err := s.names(ctx, p.asOf)
 	if err != nil {
 		return err
 	}

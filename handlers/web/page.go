@@ -29,7 +29,7 @@ type pages struct{ byName map[string]*template.Template }
 func newPages() *pages {
 	p := &pages{byName: map[string]*template.Template{}}
 	frame := template.Must(template.ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/lanes.html"))
-	for _, name := range []string{"overview", "cases", "case", "entry", "region", "error"} {
+	for _, name := range []string{"overview", "cases", "case", "entry", "region", "sign-in", "error"} {
 		p.byName[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return p
@@ -49,6 +49,9 @@ type page struct {
 	zone  *time.Location
 	rules *protocol.Book
 	title map[events.Jurisdiction]map[string]string
+
+	// Who looks at it; nil when nobody has signed in.
+	Who *signedIn
 
 	status   int
 	template string
@@ -124,6 +127,9 @@ func (s *site) begin(r *http.Request) *page {
 func (p *page) prepare(ctx context.Context) error {
 	book, err := p.site.book(ctx)
 	if err != nil {
+		return err
+	}
+	if err := p.readWho(ctx); err != nil {
 		return err
 	}
 	p.rules = book

@@ -19,6 +19,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	"traga.internal/projections/registers"
 	"traga.internal/projections/status"
 	"traga.internal/projections/timeline"
 )
@@ -29,7 +30,7 @@ type Log interface {
 	Head(ctx context.Context) (events.Position, error)
 }
 
-// Config is what the pages work with. All fields are required but Demo.
+// Config is what the pages work with. All fields are required but SignIns and Demo.
 type Config struct {
 	Store Log
 	// Book gives the rules and calendars as they are on record now.
@@ -37,6 +38,8 @@ type Config struct {
 	Engine *projections.Engine
 	Clock  func() time.Time
 	Log    *slog.Logger
+	// SignIns says how people sign in; nil where they need not.
+	SignIns SignIns
 	// Demo is a notice shown on every page, empty outside the demonstration.
 	Demo string
 }
@@ -61,26 +64,28 @@ type site struct {
 	clock     func() time.Time
 	logger    *slog.Logger
 	demo      string
-	directory *directory
+	registers *registers.Registers
+	signIns   SignIns
 	pages     *pages
 	static    map[string]asset
 }
 
-// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /region, /static/{file}, and a plain
+// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /region, /sign-in, /static/{file}, and a plain
 // "not found" page for every address that nothing else on the mux answers.
 func Register(mux *http.ServeMux, c Config) {
-	s := &site{log: c.Store, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo}
+	s := &site{log: c.Store, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo, signIns: c.SignIns}
 	s.register(mux)
 }
 
 // register completes the site and adds its routes.
 func (s *site) register(mux *http.ServeMux) {
-	s.directory, s.pages, s.static = newDirectory(s.log), newPages(), newStatic()
+	s.registers, s.pages, s.static = registers.New(s.log), newPages(), newStatic()
 	mux.Handle("GET /{$}", s.page(s.overview))
 	mux.Handle("GET /cases", s.page(s.cases))
 	mux.Handle("GET /cases/{n}", s.page(s.oneCase))
 	mux.Handle("GET /cases/{n}/entries/{id}", s.page(s.entry))
 	mux.Handle("GET /region", s.page(s.region))
+	mux.Handle("GET /sign-in", s.page(s.signIn))
 	mux.HandleFunc("GET /static/{file}", s.serveStatic)
 	mux.Handle("/", s.page(s.elsewhere))
 }

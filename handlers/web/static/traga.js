@@ -16,7 +16,7 @@
     link.href = location.href;
     link.textContent = notice.dataset.show;
     link.addEventListener("click", (e) => { e.preventDefault(); location.reload(); });
-    inner.append((count === 1 ? notice.dataset.one : notice.dataset.many.replace("{n}", count)) + " ", link);
+    inner.append((count === 1 ? notice.dataset.single : notice.dataset.many.replace("{n}", count)) + " ", link);
     notice.replaceChildren(inner);
   };
   const refresh = async () => {

@@ -1,0 +1,1 @@
+-- The tree has the leaves of all events: see upgrade.go.
