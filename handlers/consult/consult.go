@@ -87,6 +87,8 @@ var (
 	ErrDenied = errors.New("this is not open to the one who asks")
 	// ErrUnrecorded: the look could not be committed to the access log, and so nothing is shown.
 	ErrUnrecorded = errors.New("the look could not be recorded, so nothing is shown")
+	// ErrReasonWanted: nothing was looked at yet; see Look.AskFirst.
+	ErrReasonWanted = errors.New("say first why you look")
 	// ErrNoSuchEvent: there is none, as far as the viewer may know.
 	ErrNoSuchEvent = errors.New("there is no event with that id")
 )
@@ -152,6 +154,11 @@ type Look struct {
 	// AsOf is as known when. A look at the past is a look all the same, and shows what may be seen now.
 	AsOf   events.AsOf
 	Reason Reason
+	// AskFirst refuses, with ErrReasonWanted and nothing on record, one who would open the case by mandate alone and has
+	// stated no need: for pages, which then ask.
+	AskFirst bool
+
+	entry uuid.UUID // the one entry that is looked at
 }
 
 // view is how the access log names the look.
@@ -220,6 +227,13 @@ func (d *Desk) open(ctx context.Context, l Look, allowed func(*timeline.Case, *L
 	if err == nil && allowed != nil {
 		err = allowed(c, &l)
 	}
+	if errors.Is(err, ErrNoSuchEvent) && d.holds(ctx, l.Case, l.entry) { // it is there, but the viewer may not know of it
+		refused := l
+		refused.View = "entry" // for what it asked is not on record: the name of the view would tell
+		if err := d.record(ctx, viewer, l.Case, "AccessDenied", &events.AccessDenied{View: refused.view(), Policy: c.Sight().MonitoringPolicies()}); err != nil {
+			return nil, viewer, err
+		}
+	}
 	var denied *DeniedError
 	if errors.As(err, &denied) {
 		if err := d.record(ctx, viewer, l.Case, "AccessDenied", &events.AccessDenied{View: l.view(), Policy: denied.Policies}); err != nil {
@@ -230,6 +244,9 @@ func (d *Desk) open(ctx context.Context, l Look, allowed func(*timeline.Case, *L
 		return nil, viewer, err
 	}
 	sight := c.Sight()
+	if l.AskFirst && !sight.Involved && !viewer.Owner() && strings.TrimSpace(viewer.Justification) == "" {
+		return nil, viewer, ErrReasonWanted
+	}
 	err = d.record(ctx, viewer, l.Case, "CaseConsulted", &events.CaseConsulted{View: l.view(), Justification: justified(viewer, sight.Involved), Policy: sight.Policies})
 	return c, viewer, err
 }
@@ -239,7 +256,7 @@ func justified(v access.Viewer, involved bool) string {
 	switch {
 	case strings.TrimSpace(v.Justification) != "":
 		return v.Justification
-	case v.Actor.Role == events.System:
+	case v.Owner():
 		return "none stated; the owner of an installation without sign-in"
 	case involved:
 		return "none stated; its institution has a part in the case"

@@ -2,11 +2,11 @@ package consult
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/google/uuid"
 
+	"traga.internal/aggregates/history"
 	"traga.internal/events"
 	"traga.internal/projections/timeline"
 )
@@ -44,7 +44,7 @@ func (d *Desk) chain(ctx context.Context, id uuid.UUID, view string, r Reason, l
 	}
 	if k.Family == events.AccessFamily {
 		if first.Case == "" { // a look at a list: only its owner has a mandate for all of them
-			if viewer.Actor.Role != events.System {
+			if !viewer.Owner() {
 				return nil, ErrNoSuchEvent
 			}
 			return []*events.Event{first}, nil
@@ -55,8 +55,7 @@ func (d *Desk) chain(ctx context.Context, id uuid.UUID, view string, r Reason, l
 		return []*events.Event{first}, nil
 	}
 	var chain []*events.Event
-	unknown := errors.New("the viewer may not know of it")
-	_, _, err = d.open(ctx, Look{Case: first.Case, View: view + "/" + id.String(), Reason: r}, func(c *timeline.Case, l *Look) error {
+	_, _, err = d.open(ctx, Look{Case: first.Case, View: view + "/" + id.String(), Reason: r, entry: id}, func(c *timeline.Case, l *Look) error {
 		seen := map[uuid.UUID]bool{}
 		for next := id; next != uuid.Nil && !seen[next] && (limit == 0 || len(chain) < limit); {
 			seen[next] = true
@@ -64,23 +63,44 @@ func (d *Desk) chain(ctx context.Context, id uuid.UUID, view string, r Reason, l
 			if entry == nil {
 				break
 			}
-			if entry.Type == "MonitoringContactHeld" {
-				l.View = "monitoring/" + id.String()
-			}
+			nameMonitoring(l, entry)
 			chain = append(chain, c.Shown(entry.Event))
 			next = entry.CausationID
 		}
 		if len(chain) == 0 {
-			// That it asked is on record, but not for what: the name of the view would tell.
-			l.View = view
-			return errors.Join(unknown, &DeniedError{Policies: c.Sight().MonitoringPolicies()})
+			return ErrNoSuchEvent
 		}
 		return nil
 	})
-	if errors.Is(err, unknown) {
-		return nil, ErrNoSuchEvent
-	}
 	return slices.Clip(chain), err
+}
+
+// Entry reads a case for a view of one of its entries: Case, with the view named by the entry. It fails with ErrNoSuchEvent
+// where the case had no such entry then, as far as the viewer may know.
+func (d *Desk) Entry(ctx context.Context, l Look, id uuid.UUID) (*timeline.Case, error) {
+	l.View, l.entry = "entry/"+id.String(), id
+	c, _, err := d.open(ctx, l, func(c *timeline.Case, l *Look) error {
+		entry := c.History().Find(id)
+		if entry == nil {
+			return ErrNoSuchEvent
+		}
+		nameMonitoring(l, entry)
+		return nil
+	})
+	return c, err
+}
+
+// nameMonitoring names a view that shows a contact with the monitor as such (HR24).
+func nameMonitoring(l *Look, e *history.Entry) {
+	if e.Type == "MonitoringContactHeld" {
+		l.View = "monitoring/" + l.entry.String()
+	}
+}
+
+// holds reports whether the case holds an event of that id, whoever may know of it.
+func (d *Desk) holds(ctx context.Context, number string, id uuid.UUID) bool {
+	e, err := d.lookup(ctx, id)
+	return err == nil && e.Case == number
 }
 
 func (d *Desk) lookup(ctx context.Context, id uuid.UUID) (*events.Event, error) {
