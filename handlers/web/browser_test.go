@@ -13,6 +13,8 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"traga.internal/handlers/auth"
 )
 
 // TestInABrowser walks from the overview to a case in Chromium: the picture is there, the live notice comes, no page
@@ -31,7 +33,7 @@ func TestInABrowser(t *testing.T) {
 		t.Skip("there is no Chromium here: the pages were not looked at in a browser")
 	}
 	w := caseloadWorld(t, 12)
-	server := httptest.NewServer(w.mux)
+	server := httptest.NewServer(auth.AsOwner(w.mux))
 	t.Cleanup(server.CloseClientConnections) // the live stream is open
 	ctx, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true))...)

@@ -202,6 +202,29 @@ func latest(ctx context.Context, store events.Store, c *Case, asOf events.AsOf) 
 	return nil
 }
 
+// LastEntry is when the latest event of these cases, or of all, was recorded, as known now; zero while there is none.
+func LastEntry(ctx context.Context, e *projections.Engine, only *projections.Selection) (time.Time, error) {
+	var micros sql.NullInt64
+	err := e.View(ctx, Name, func(v *projections.View) error {
+		condition, selected := only.SQL("number", "jurisdiction", false)
+		rows, err := v.Query(ctx, `SELECT max(last_at) FROM {current} WHERE `+condition, sql.Named("selected", selected))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := rows.Scan(&micros); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil || !micros.Valid {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(micros.Int64).UTC(), nil
+}
+
 // Counts counts the cases by jurisdiction and status, as known now, in that order.
 func Counts(ctx context.Context, e *projections.Engine) ([]Count, error) {
 	list := []Count{}
