@@ -1,6 +1,8 @@
 // Package directory is who is who in a jurisdiction: its institutions with their names, roles and place, and its
 // officers, for which institution and in which role each acts, and in which assessment tools each was trained.
 //
+// The registers that come with traga, to begin with, are in Shipped.
+//
 // Directory is the fold of a stream directory-<jurisdiction>. It takes whatever the stream holds, in whatever order,
 // and never refuses: old logs and imported registers must fold. Decide refuses new mistakes. Both are pure: time is a
 // parameter and there is no I/O.
@@ -33,6 +35,15 @@ type Directory struct {
 	institutions map[events.Institution]*institution
 	officers     map[string]*officer // by folded name
 	training     time.Time           // when the first training was recorded
+	length       int
+}
+
+// Len is the number of events of the stream so far; its revision is one less.
+func (d *Directory) Len() int {
+	if d == nil {
+		return 0
+	}
+	return d.length
 }
 
 // Institution is an institution as it stands.
@@ -52,17 +63,18 @@ func (i Institution) Has(r events.Role) bool { return i.Open && slices.Contains(
 func (i Institution) Name(lang string) string {
 	for _, tag := range append([]string{lang, "en"}, slices.Sorted(maps.Keys(i.Names))...) {
 		if name := strings.TrimSpace(i.Names[tag]); name != "" {
-			return starred(name)
+			return Starred(name)
 		}
 	}
 	return string(i.ID)
 }
 
-var kosovo = regexp.MustCompile(`(?i)(?:kosov|косов)\pL*\*?`)
-
-func starred(s string) string {
+// Starred puts the asterisk of the footnote on every mention of Kosovo*.
+func Starred(s string) string {
 	return kosovo.ReplaceAllStringFunc(s, func(w string) string { return strings.TrimSuffix(w, "*") + "*" })
 }
+
+var kosovo = regexp.MustCompile(`(?i)(?:kosov|косов)\pL*\*?`)
 
 // Officer is an officer as he or she stands.
 type Officer struct {
@@ -143,6 +155,7 @@ func (d *Directory) Evolve(e *events.Event) {
 	if d.institutions == nil {
 		d.institutions, d.officers = map[events.Institution]*institution{}, map[string]*officer{}
 	}
+	d.length++
 	now := momentOf(e)
 	switch data := e.Data.(type) {
 	case *events.InstitutionRegistered:

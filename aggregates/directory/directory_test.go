@@ -256,3 +256,43 @@ func TestWhatIsListedIsInOrderAndAnEmptyDirectoryIsEmpty(t *testing.T) {
 		t.Error("no directory is an empty one")
 	}
 }
+
+// The registers that come with traga can be recorded, as they stand, by their own directorates, once.
+func TestTheShippedRegistersAreRecordedAsTheyStand(t *testing.T) {
+	for _, j := range events.Jurisdictions() {
+		r, err := directory.Shipped(j)
+		if err != nil || r.Jurisdiction != j {
+			t.Fatalf("%s: %v", j, err)
+		}
+		d := &directory.Directory{}
+		known := func(id events.Institution) bool { _, ok := d.Institution(id); return ok }
+		for n, data := range r.Missing(known) {
+			e := as(events.Actor{Officer: "o", Role: events.Directorate, Institution: r.Directorate()}, does(data))
+			e.Jurisdiction, e.Revision, e.RecordedAt = j, uint64(n), now
+			if _, err := casefile.DecideElsewhere(nil, e, now, d.Decide(e, now)...); err != nil {
+				t.Errorf("%s: %s: %v", j, data.Institution, err)
+			}
+			d.Evolve(e)
+			if data.Name["en"] == "" || len(data.Name) < 2 || !strings.HasPrefix(string(data.Institution), strings.ToLower(string(j))+"-") {
+				t.Errorf("%s: %+v", j, data)
+			}
+		}
+		if n := len(r.Missing(known)); n > 0 || len(d.Institutions()) < 3 {
+			t.Errorf("%s: %d are missing after all were recorded", j, n)
+		}
+		for _, o := range r.Offices {
+			e := o.At("x-y", "Here", map[string]string{"mk": "Тука"})
+			for lang, name := range e.Name {
+				if want := map[bool]string{true: "Тука", false: "Here"}[lang == "mk"]; !strings.Contains(name, want) || strings.Contains(name, "{") {
+					t.Errorf("%s %s: %s", j, o.Kind, name)
+				}
+			}
+			if len(e.Role) == 0 || e.Name["en"] == "" {
+				t.Errorf("%s %s: %+v", j, o.Kind, e)
+			}
+		}
+	}
+	if _, err := directory.Shipped("XX"); err == nil {
+		t.Error("XX has a register")
+	}
+}

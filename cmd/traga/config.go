@@ -36,6 +36,7 @@ func serviceSettings() []setting {
 	return []setting{
 		{key: "listen", fallback: "127.0.0.1:8080", help: "address to serve on, as HOST:PORT"},
 		{key: "data", help: "directory of the store and its read models"},
+		{key: "store", help: "address of an EventStoreDB cluster that holds the log, such as esdb://HOST:PORT; --data is then for read models", secret: true},
 		{key: "keys", help: "directory of the keys, apart from the store (DATA.keys)"},
 		{key: "hosts", help: "names that traga is asked by, with commas between them"},
 		{key: "tls.cert", help: "file of the TLS certificate, in PEM"},

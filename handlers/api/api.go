@@ -24,6 +24,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
+	"traga.internal/projections/registers"
 	verdicts "traga.internal/projections/safeguards"
 )
 
@@ -62,6 +63,7 @@ type api struct {
 	recorder  *record.Recorder
 	engine    *projections.Engine
 	verdicts  *verdicts.Reader
+	registers *registers.Registers
 	clock     func() time.Time
 	log       *slog.Logger
 	closing   <-chan struct{}
@@ -77,7 +79,7 @@ const maxBody = record.MaxAction + 1
 // beyond them is answered with a problem, and so is a wrong method. The mux must have no catch-all of one method
 // (GET /), which would contradict that; GET /{$} or / is fine.
 func Register(mux *http.ServeMux, c Config) {
-	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, clock: c.Clock, log: c.Log, closing: c.Closing,
+	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, registers: registers.New(c.Store), clock: c.Clock, log: c.Log, closing: c.Closing,
 		patience: cmp.Or(c.Patience, 10*time.Second), heartbeat: cmp.Or(c.Heartbeat, 15*time.Second)}
 	if a.verdicts = c.Verdicts; a.verdicts == nil {
 		a.verdicts = verdicts.New(c.Engine)
@@ -89,6 +91,7 @@ func Register(mux *http.ServeMux, c Config) {
 	a.listRoutes(h)
 	a.eventRoutes(h)
 	a.regionalRoutes(h)
+	a.directoryRoutes(h)
 	mux.HandleFunc("GET /v1/stream", a.stream)
 	o := h.OpenAPI()
 	describeStream(o)

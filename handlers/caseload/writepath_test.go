@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"traga.internal/aggregates/casefile"
+	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
@@ -263,7 +264,7 @@ func TestTroubleShows(t *testing.T) {
 		for _, o := range tracker.Obligations() {
 			states[o.State(today)]++
 		}
-		for _, v := range judge.Verdicts(today, safeguards.Evidence{Obligations: tracker.Obligations(), Directory: read(events.DirectoryStream(events.Jurisdiction(number[:2])))}) {
+		for _, v := range judge.Verdicts(today, safeguards.Evidence{Obligations: tracker.Obligations(), Directory: directory.Fold(read(events.DirectoryStream(events.Jurisdiction(number[:2]))))}) {
 			if v.Verdict == "fail" {
 				fails[v.Safeguard]++
 			}

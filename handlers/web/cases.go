@@ -40,7 +40,7 @@ func (s *site) cases(ctx context.Context, p *page) error {
 		q.Phase = ""
 	}
 	l.Query = q
-	known, err := s.directory.asOf(ctx, p.asOf)
+	known, err := s.names(ctx, p.asOf)
 	if err != nil {
 		return err
 	}

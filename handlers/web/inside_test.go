@@ -136,7 +136,8 @@ func TestThePointInTime(t *testing.T) {
 
 // TestNamesInSentences: ids of institutions and duties and dates are put in words, and nothing else is touched.
 func TestNamesInSentences(t *testing.T) {
-	known := names{"mk-csw-skopje": {"en": "Centre for Social Work Skopje"}, "xk-x": {"sq": "Shërbimi Korrektues i Kosovës"}, "xk-y": {"en": "Kosovo* Police"}}
+	known := names{"mk-csw-skopje": {Names: map[string]string{"en": "Centre for Social Work Skopje"}}, "xk-x": {Names: map[string]string{"sq": "Shërbimi Korrektues i Kosovës"}},
+		"xk-y": {Names: map[string]string{"en": "Kosovo* Police"}}}
 	p := &page{rules: protocol.NewBook(), zone: protocol.NewBook().Zone("MK"), Clock: time.Now(), title: map[events.Jurisdiction]map[string]string{},
 		texts: catalogueFor("en"), words: timeline.WordsFor("en")}
 	for s, want := range map[string]string{

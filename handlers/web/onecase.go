@@ -89,7 +89,7 @@ func (s *site) read(ctx context.Context, p *page) (*timeline.Case, names, error)
 		return nil, nil, err
 	}
 	p.Clock = c.Clock()
-	known, err := s.directory.asOf(ctx, p.asOf) // all of them: a case may name institutions of another jurisdiction
+	known, err := s.names(ctx, p.asOf)
 	return c, known, err
 }
 

@@ -60,7 +60,7 @@ func (s *site) overview(ctx context.Context, p *page) error {
 	if err := p.checkJurisdiction(f.Jurisdiction); err != nil {
 		return err
 	}
-	known, err := s.directory.asOf(ctx, p.asOf)
+	known, err := s.names(ctx, p.asOf)
 	if err != nil {
 		return err
 	}
@@ -181,9 +181,6 @@ func (s *site) lastEntry(ctx context.Context, asOf events.AsOf) (time.Time, erro
 	if err != nil || at == events.Start {
 		return time.Time{}, err
 	}
-	page, err := s.log.ReadAll(ctx, events.At(at.Commit-1), 1, events.Filter{})
-	if err != nil || len(page.Events) == 0 {
-		return time.Time{}, err
-	}
-	return page.Events[0].RecordedAt, nil
+	r, _, err := events.EventAt(ctx, s.log, at)
+	return r.RecordedAt, err
 }

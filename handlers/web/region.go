@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"traga.internal/aggregates/calendar"
+	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 	"traga.internal/projections"
@@ -254,7 +255,7 @@ func (p *page) regionRule(r *region, rule regional.Rule) regionRule {
 		}
 		return best
 	}
-	row := regionRule{ID: rule.Rule, Title: starred(rule.Title), Terms: terms{
+	row := regionRule{ID: rule.Rule, Title: directory.Starred(rule.Title), Terms: terms{
 		Period: usual(func(t terms) string { return t.Period }), Duty: usual(func(t terms) string { return t.Duty }),
 		Toward: usual(func(t terms) string { return t.Toward }), Severity: usual(func(t terms) string { return t.Severity }),
 		Source: usual(func(t terms) string { return t.Source })}}
@@ -314,7 +315,7 @@ func (p *page) source(s string) string {
 	if s == regional.DefaultSource {
 		return ""
 	}
-	return starred(s)
+	return directory.Starred(s)
 }
 
 // toolGroup is a version of a tool, with where it is used.
@@ -326,7 +327,7 @@ type toolGroup struct {
 func (p *page) toolGroups(tools []regional.Tool) []toolGroup {
 	var list []toolGroup
 	for _, t := range tools {
-		g := toolGroup{Tool: starred(t.Tool), Version: starred(t.Version), Kind: t.Kind}
+		g := toolGroup{Tool: directory.Starred(t.Tool), Version: directory.Starred(t.Version), Kind: t.Kind}
 		if n := len(list); n == 0 || list[n-1].Tool != g.Tool || list[n-1].Version != g.Version || list[n-1].Kind != g.Kind {
 			list = append(list, g)
 		}

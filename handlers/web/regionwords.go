@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"traga.internal/aggregates/directory"
 	"traga.internal/events"
 	"traga.internal/projections/regional"
 )
@@ -150,7 +151,7 @@ func (p *page) Party(s string) template.HTML {
 
 // inEnglish is a text of the protocols that there is in English only.
 func inEnglish(s string) template.HTML {
-	return template.HTML(`<span lang="en">` + template.HTMLEscapeString(starred(s)) + `</span>`)
+	return template.HTML(`<span lang="en">` + template.HTMLEscapeString(directory.Starred(s)) + `</span>`)
 }
 
 // Few is a number, or that it is too small to be shown.

@@ -30,7 +30,7 @@ func (p *page) readWho(ctx context.Context) error {
 	if p.Who.NoSignIn() {
 		return nil
 	}
-	known, err := p.site.directory.asOf(ctx, events.AsOf{})
+	known, err := p.site.names(ctx, events.AsOf{})
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (s *site) signIn(ctx context.Context, p *page) error {
 		v.Reason, v.SignedOut = p.Word("sign-in-reason", reason), reason == "signed-out"
 	}
 	if len(v.Demo) > 0 {
-		known, err := s.directory.asOf(ctx, events.AsOf{})
+		known, err := s.names(ctx, events.AsOf{})
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
+	"traga.internal/projections/registers"
 	"traga.internal/projections/status"
 	"traga.internal/projections/timeline"
 )
@@ -63,8 +64,8 @@ type site struct {
 	clock     func() time.Time
 	logger    *slog.Logger
 	demo      string
+	registers *registers.Registers
 	signIns   SignIns
-	directory *directory
 	pages     *pages
 	static    map[string]asset
 }
@@ -78,7 +79,7 @@ func Register(mux *http.ServeMux, c Config) {
 
 // register completes the site and adds its routes.
 func (s *site) register(mux *http.ServeMux) {
-	s.directory, s.pages, s.static = newDirectory(s.log), newPages(), newStatic()
+	s.registers, s.pages, s.static = registers.New(s.log), newPages(), newStatic()
 	mux.Handle("GET /{$}", s.page(s.overview))
 	mux.Handle("GET /cases", s.page(s.cases))
 	mux.Handle("GET /cases/{n}", s.page(s.oneCase))

@@ -152,8 +152,8 @@ func (p *page) sentence(s string, j events.Jurisdiction, known names) string {
 		if d, err := events.ParseDate(t); err == nil {
 			return p.dayText(d)
 		}
-		if known[events.Institution(t)] != nil {
-			return known.of(events.Institution(t), p.Language())
+		if i, ok := known[events.Institution(t)]; ok {
+			return i.Name(p.Language())
 		}
 		rule, _, _ := strings.Cut(t, "/")
 		if title := p.titles(j)[rule]; title != "" && strings.ContainsAny(t, "-/") {

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"traga.internal/aggregates/calendar"
+	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 	"traga.internal/projections"
+	"traga.internal/projections/registers"
 )
 
 // Tool is a version of a screening or assessment tool in one jurisdiction: a row of the JSON of `traga tools`. A
@@ -208,7 +210,7 @@ func eachUse(ctx context.Context, e *projections.Engine, q Query, at time.Time, 
 // training is what the directory of a jurisdiction knew of training in tools.
 type training struct {
 	zone *time.Location
-	by   map[trainedIn][]valid
+	by   map[trainedIn][]directory.Training
 	// left are the officers who were revoked and not appointed again.
 	left map[officer]bool
 }
@@ -218,36 +220,22 @@ type trainedIn struct {
 	tool    string
 }
 
-// valid is the days from and to which a training counts; no date of to means for good.
-type valid struct{ from, to events.Date }
-
-func (v valid) on(day events.Date) bool { return v.from <= day && (v.to == 0 || day <= v.to) }
-
 func trainingIn(ctx context.Context, e *projections.Engine, book *protocol.Book, j events.Jurisdiction, asOf events.AsOf) (*training, error) {
 	zone := book.Zone(j)
 	if zone == nil {
 		return nil, fmt.Errorf("%s is none of the six jurisdictions", j)
 	}
-	t := &training{zone: zone, by: map[trainedIn][]valid{}, left: map[officer]bool{}}
-	for r, err := range e.Store().ReadStream(ctx, events.DirectoryStream(j), 0) {
-		if err != nil {
-			return nil, fmt.Errorf("read the directory of %s: %w", j, err)
-		}
-		if !asOf.Includes(r.RecordedAt, r.Position) {
-			break // neither decreases in a stream
-		}
-		event, err := events.Decode(&r)
-		if err != nil {
-			return nil, fmt.Errorf("read the directory of %s: %w", j, err)
-		}
-		switch d := event.Data.(type) {
-		case *events.OfficerTrained:
-			k := trainedIn{officerOf(d.Officer), fold(d.Tool)}
-			t.by[k] = append(t.by[k], valid{d.On, d.ValidUntil})
-		case *events.OfficerAppointed:
-			delete(t.left, officerOf(d.Officer))
-		case *events.OfficerRevoked:
-			t.left[officerOf(d.Officer)] = true
+	known, err := registers.New(e.Store()).At(ctx, j, asOf)
+	if err != nil {
+		return nil, err
+	}
+	t := &training{zone: zone, by: map[trainedIn][]directory.Training{}, left: map[officer]bool{}}
+	for _, o := range known.Officers() {
+		who := officerOf(o.Name)
+		t.left[who] = o.Revoked
+		for _, in := range o.Training {
+			k := trainedIn{who, fold(in.Tool)}
+			t.by[k] = append(t.by[k], in)
 		}
 	}
 	return t, nil
@@ -255,14 +243,14 @@ func trainingIn(ctx context.Context, e *projections.Engine, book *protocol.Book,
 
 // holds reports whether an officer held a valid training in a tool on a day (HR29).
 func (t *training) holds(who officer, tool string, day events.Date) bool {
-	return slices.ContainsFunc(t.by[trainedIn{who, fold(tool)}], func(v valid) bool { return v.on(day) })
+	return slices.ContainsFunc(t.by[trainedIn{who, fold(tool)}], func(t directory.Training) bool { return t.ValidOn(day) })
 }
 
 // holders is how many officers, without those who left, hold a valid training in a tool on a day. tool is folded.
 func (t *training) holders(tool string, day events.Date) int {
 	n := 0
 	for k, list := range t.by {
-		if k.tool == tool && !t.left[k.officer] && slices.ContainsFunc(list, func(v valid) bool { return v.on(day) }) {
+		if k.tool == tool && !t.left[k.officer] && slices.ContainsFunc(list, func(t directory.Training) bool { return t.ValidOn(day) }) {
 			n++
 		}
 	}

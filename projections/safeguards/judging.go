@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
@@ -23,26 +24,29 @@ type court struct {
 	upTo events.Position
 
 	mu        sync.Mutex
-	directory map[events.Jurisdiction]*directory
+	directory map[events.Jurisdiction]*register
 }
 
-// directory is read once for all cases of a jurisdiction, by the first that needs it.
-type directory struct {
-	once sync.Once
-	list []*events.Event
-	err  error
+// register is the directory of a jurisdiction, read once for all its cases, by the first that needs it.
+type register struct {
+	once  sync.Once
+	known *directory.Directory
+	err   error
 }
 
-func (c *court) directoryOf(ctx context.Context, j events.Jurisdiction) ([]*events.Event, error) {
+func (c *court) directoryOf(ctx context.Context, j events.Jurisdiction) (*directory.Directory, error) {
 	c.mu.Lock()
 	d := c.directory[j]
 	if d == nil {
-		d = new(directory)
+		d = new(register)
 		put(&c.directory, j, d)
 	}
 	c.mu.Unlock()
-	d.once.Do(func() { d.list, d.err = c.read(ctx, events.DirectoryStream(j)) })
-	return d.list, d.err
+	d.once.Do(func() {
+		list, err := c.read(ctx, events.DirectoryStream(j))
+		d.known, d.err = directory.Fold(list), err
+	})
+	return d.known, d.err
 }
 
 // span is from when, and before when, verdicts are good as long as nothing is recorded; none if that is not known.
@@ -69,7 +73,7 @@ func (c *court) judge(ctx context.Context, of *row) (verdicts []safeguards.Verdi
 	if err != nil {
 		return nil, good, doing(err)
 	}
-	directory, err := c.directoryOf(ctx, of.jurisdiction)
+	known, err := c.directoryOf(ctx, of.jurisdiction)
 	if err != nil {
 		return nil, good, doing(err)
 	}
@@ -78,7 +82,7 @@ func (c *court) judge(ctx context.Context, of *row) (verdicts []safeguards.Verdi
 		tracker.Evolve(e)
 		judge.Evolve(e)
 	}
-	evidence := safeguards.Evidence{Obligations: tracker.Obligations(), Access: access, Directory: directory}
+	evidence := safeguards.Evidence{Obligations: tracker.Obligations(), Access: access, Directory: known}
 	verdicts = judge.Verdicts(c.clock, evidence)
 	if c.asOf.Position != events.Start || of.last.at.After(c.clock) || of.last.commit > c.upTo.Commit {
 		return verdicts, good, nil // the case has a past before the mark, of which the tables do not say how long it lasted

@@ -6,6 +6,7 @@ import (
 
 	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
+	"traga.internal/projections/registers"
 )
 
 // Safeguards says of every safeguard whether it holds in the case at the asked instant (`safeguard check`), in the
@@ -16,13 +17,13 @@ func (c *Case) Safeguards(ctx context.Context) ([]safeguards.Verdict, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read who looked at the case: %w", err)
 	}
-	directory, err := readStream(ctx, c.log, events.DirectoryStream(c.jurisdiction), c.asOf, nil)
+	known, err := registers.New(c.log).At(ctx, c.jurisdiction, c.asOf)
 	if err != nil {
-		return nil, fmt.Errorf("read the directory: %w", err)
+		return nil, err
 	}
 	judge := safeguards.NewJudge(c.book)
 	for _, entry := range c.history.Entries() {
 		judge.Evolve(entry.Event)
 	}
-	return judge.Verdicts(c.clock, safeguards.Evidence{Obligations: c.tracker().Obligations(), Access: access, Directory: directory}), nil
+	return judge.Verdicts(c.clock, safeguards.Evidence{Obligations: c.tracker().Obligations(), Access: access, Directory: known}), nil
 }

@@ -210,8 +210,8 @@ func hr25YoungPeopleAndWomen(r *record) ruling {
 // where no assessor is named) held a valid OfficerTrained for that tool when it was made. Not applicable while the
 // jurisdiction's directory records no training at all.
 func hr29AssessorTrained(r *record) ruling {
-	training := r.training()
-	if training == nil {
+	known := r.evidence.Directory
+	if !known.RecordsTraining(r.now) {
 		return notApplicable("The directory of the jurisdiction records no training in assessment tools")
 	}
 	var t tally
@@ -219,12 +219,9 @@ func hr29AssessorTrained(r *record) ruling {
 		if blank(assessor) {
 			assessor = n.Actor.Officer
 		}
-		made := r.day(n.OccurredAt)
-		for _, d := range training {
-			if samePerson(d.Officer, assessor) && samePerson(d.Tool, tool) && d.On <= made && (d.ValidUntil == 0 || made <= d.ValidUntil) {
-				t.hold(n.ID)
-				return
-			}
+		if known.Trained(assessor, tool, r.day(n.OccurredAt), r.now) {
+			t.hold(n.ID)
+			return
 		}
 		t.fail("A screening or an assessment was made by someone without a valid training in its tool on record", n.ID)
 	}
@@ -235,15 +232,4 @@ func hr29AssessorTrained(r *record) ruling {
 		judge(n, d.Assessor, d.Tool)
 	}
 	return t.sum("Whoever made a screening or an assessment held a valid training in its tool", "There is no screening and no assessment")
-}
-
-// training is what the directory of the case's jurisdiction knew of training at the instant.
-func (r *record) training() []*events.OfficerTrained {
-	var known []*events.OfficerTrained
-	for _, e := range r.evidence.Directory {
-		if d, ok := e.Data.(*events.OfficerTrained); ok && e.Jurisdiction == r.jurisdiction && !e.RecordedAt.After(r.now) {
-			known = append(known, d)
-		}
-	}
-	return known
 }

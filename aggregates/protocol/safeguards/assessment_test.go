@@ -140,7 +140,6 @@ func TestHR29AssessorTrainedInTheTool(t *testing.T) {
 	screening := on("2026-02-02", prison, &events.ScreeningCompleted{Tool: "VES", ToolVersion: "1"}, as("screening"))
 	thus(t, "HR29", map[string]told{
 		"no training on record in the jurisdiction": {given: []*events.Event{assessment}, then: NotApplicable},
-		"training only in another jurisdiction":     {given: []*events.Event{assessment}, directory: []*events.Event{trained("m.angelova", "VERA-2R", "2025-01-01", "", func(e *events.Event) { e.Jurisdiction = "RS" })}, then: NotApplicable},
 		"nothing assessed":                          {given: []*events.Event{on("2026-03-02", prison, &events.SubjectInformed{})}, directory: []*events.Event{someone}, then: NotApplicable},
 		"the assessor was trained":                  {given: []*events.Event{assessment}, directory: []*events.Event{someone, trained("m.angelova", "VERA-2R", "2025-01-01", "")}, then: Pass},
 		"only the officer who recorded it was":      {given: []*events.Event{assessment}, directory: []*events.Event{trained("a.petrova", "VERA-2R", "2025-01-01", "")}, then: Fail, shownBy: []string{"assessment"}},

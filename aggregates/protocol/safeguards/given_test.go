@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
+	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 )
@@ -166,7 +167,7 @@ func (c told) verdict(safeguard string) Verdict {
 	if c.at != "" {
 		at = instant(c.at)
 	}
-	verdicts := judge(c.given).Verdicts(at, Evidence{Obligations: c.duties, Access: c.access, Directory: c.directory})
+	verdicts := judge(c.given).Verdicts(at, Evidence{Obligations: c.duties, Access: c.access, Directory: directory.Fold(c.directory)})
 	i := slices.IndexFunc(verdicts, func(v Verdict) bool { return v.Safeguard == safeguard })
 	return verdicts[i]
 }

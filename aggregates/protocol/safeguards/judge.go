@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"traga.internal/aggregates/calendar"
+	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/history"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
@@ -163,8 +164,8 @@ type Evidence struct {
 	Obligations []protocol.Obligation
 	// Access is the stream access-<case>: who looked.
 	Access []*events.Event
-	// Directory is the stream directory-<jurisdiction>: institutions, officers and their training.
-	Directory []*events.Event
+	// Directory of the case's jurisdiction: its officers and their training. nil is an empty one.
+	Directory *directory.Directory
 }
 
 // record is a case as known at an instant, with the evidence: what the predicates read.
