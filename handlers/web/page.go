@@ -29,7 +29,7 @@ type pages struct{ byName map[string]*template.Template }
 func newPages() *pages {
 	p := &pages{byName: map[string]*template.Template{}}
 	frame := template.Must(template.ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/lanes.html"))
-	for _, name := range []string{"overview", "cases", "case", "entry", "region", "sign-in", "error"} {
+	for _, name := range []string{"overview", "cases", "case", "entry", "region", "directory", "sign-in", "error"} {
 		p.byName[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return p
@@ -60,6 +60,7 @@ type page struct {
 	Live     string // where the live stream of this page's subject is; empty for the past
 	Data     any
 	Main     template.HTML // the rendered content, for the frame
+	goTo     string        // where the reader is sent instead of an answer; empty for none
 	kosovo   bool
 }
 
@@ -92,6 +93,10 @@ func (s *site) page(fill func(context.Context, *page) error) http.Handler {
 		err := p.prepare(ctx)
 		if err == nil {
 			err = fill(ctx, p)
+		}
+		if err == nil && p.goTo != "" {
+			http.Redirect(w, r, p.goTo, http.StatusSeeOther)
+			return
 		}
 		if err == nil {
 			err = p.render(p.template)
