@@ -195,6 +195,13 @@ type Proposed struct {
 	Data     json.RawMessage
 }
 
+// Call is one call of Append, for stores that take many at once.
+type Call struct {
+	Stream   string
+	Expected Expected
+	Proposed []Proposed
+}
+
 // Recorded is an event as the store holds it.
 type Recorded struct {
 	ID         uuid.UUID

@@ -54,13 +54,13 @@ type page struct {
 	Who *signedIn
 
 	status   int
+	leadTo   string // where the reader is sent instead; empty for a page of its own
 	template string
 	Title    string
 	Section  string // which entry of the menu this page belongs to
 	Live     string // where the live stream of this page's subject is; empty for the past
 	Data     any
 	Main     template.HTML // the rendered content, for the frame
-	goTo     string        // where the reader is sent instead of an answer; empty for none
 	kosovo   bool
 }
 
@@ -94,8 +94,9 @@ func (s *site) page(fill func(context.Context, *page) error) http.Handler {
 		if err == nil {
 			err = fill(ctx, p)
 		}
-		if err == nil && p.goTo != "" {
-			http.Redirect(w, r, p.goTo, http.StatusSeeOther)
+		if err == nil && p.leadTo != "" {
+			w.Header().Set("Cache-Control", pageHeaders["Cache-Control"])
+			http.Redirect(w, r, p.leadTo, http.StatusSeeOther)
 			return
 		}
 		if err == nil {

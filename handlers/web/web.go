@@ -79,7 +79,7 @@ type site struct {
 	static    map[string]asset
 }
 
-// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /region, /directory, /sign-in, /static/{file}, and a plain
+// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /alerts/{id}, /region, /directory, /sign-in, /static/{file}, and a plain
 // "not found" page for every address that nothing else on the mux answers.
 func Register(mux *http.ServeMux, c Config) {
 	s := &site{log: c.Store, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo, signIns: c.SignIns, recorder: c.Recorder}
@@ -93,6 +93,7 @@ func (s *site) register(mux *http.ServeMux) {
 	mux.Handle("GET /cases", s.page(s.cases))
 	mux.Handle("GET /cases/{n}", s.page(s.oneCase))
 	mux.Handle("GET /cases/{n}/entries/{id}", s.page(s.entry))
+	mux.Handle("GET /alerts/{id}", s.page(s.alert))
 	mux.Handle("GET /region", s.page(s.region))
 	mux.Handle("GET /directory", s.page(s.whoIsWho))
 	if s.recorder != nil {

@@ -215,7 +215,7 @@ func (s *site) changeDirectory(ctx context.Context, p *page) error {
 	var refusal *casefile.Refusal
 	switch {
 	case err == nil:
-		p.goTo = p.URL("/directory", "jurisdiction", string(j), "done", "1")
+		p.leadTo = p.URL("/directory", "jurisdiction", string(j), "done", "1")
 		return nil
 	case !errors.As(err, &refusal):
 		return err

@@ -117,13 +117,13 @@ func readStream(ctx context.Context, log Log, stream string, asOf events.AsOf, r
 // now never judges by an instant before the last event: a store's time never goes back.
 func (c *Case) clockOf(ctx context.Context, now time.Time) (time.Time, error) {
 	last := c.last().RecordedAt
-	if p := c.asOf.Position; p != events.Start && p != c.last().Position && p == events.At(p.Commit) {
-		page, err := c.log.ReadAll(ctx, events.At(p.Commit-1), 1, events.Filter{})
+	if p := c.asOf.Position; p != events.Start && p != c.last().Position {
+		r, found, err := events.EventAt(ctx, c.log, p)
 		if err != nil {
 			return time.Time{}, err
 		}
-		if len(page.Events) == 1 && page.Events[0].Position == p {
-			last = page.Events[0].RecordedAt
+		if found {
+			last = r.RecordedAt
 		}
 	}
 	if c.asOf.IsNow() && now.Before(last) {
