@@ -100,6 +100,9 @@ func (s *site) read(ctx context.Context, p *page, entry uuid.UUID) (*timeline.Ca
 	}
 	p.sight = c.Sight()
 	p.Clock = c.Clock()
+	if err := c.ReadTraining(ctx); err != nil {
+		return nil, nil, err
+	}
 	known, err := s.names(ctx, p.asOf)
 	return c, known, err
 }

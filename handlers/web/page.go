@@ -31,7 +31,7 @@ type pages struct{ byName map[string]*template.Template }
 func newPages() *pages {
 	p := &pages{byName: map[string]*template.Template{}}
 	frame := template.Must(template.ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/lanes.html"))
-	for _, name := range []string{"overview", "cases", "case", "entry", "region", "sign-in", "why", "access", "error"} {
+	for _, name := range []string{"overview", "cases", "case", "entry", "region", "directory", "sign-in", "why", "access", "error"} {
 		p.byName[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return p
@@ -59,6 +59,7 @@ type page struct {
 	reason consult.Reason
 
 	status   int
+	leadTo   string // where the reader is sent instead; empty for a page of its own
 	template string
 	Title    string
 	Section  string // which entry of the menu this page belongs to
@@ -101,6 +102,11 @@ func (s *site) page(fill func(context.Context, *page) error) http.Handler {
 		if p.mustSayWhy(err) {
 			p.askWhy()
 			err = nil
+		}
+		if err == nil && p.leadTo != "" {
+			w.Header().Set("Cache-Control", pageHeaders["Cache-Control"])
+			http.Redirect(w, r, p.leadTo, http.StatusSeeOther)
+			return
 		}
 		if err == nil {
 			err = p.render(p.template)

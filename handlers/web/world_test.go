@@ -62,9 +62,10 @@ func newWorld(t *testing.T, fill func(context.Context, *world)) *world {
 	}
 	w.mux.HandleFunc("GET /v1/stream", w.stream)
 	book := deadlines.Published(w.store, w.book)
-	desk := consult.New(consult.Config{Store: w.store, Book: book, Recorder: record.New(w.store, w.book, record.WithClock(w.clock.Now)), Engine: w.engine, Clock: w.clock.Now})
+	recorder := record.New(w.store, w.book, record.WithClock(w.clock.Now))
+	desk := consult.New(consult.Config{Store: w.store, Book: book, Recorder: recorder, Engine: w.engine, Clock: w.clock.Now})
 	web.Register(w.mux, web.Config{Store: w.store, Book: book, Engine: w.engine, Desk: desk, Clock: w.clock.Now,
-		Log: slog.New(slog.DiscardHandler), Demo: "All of this is invented."})
+		Recorder: recorder, Log: slog.New(slog.DiscardHandler), Demo: "All of this is invented."})
 	return w
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"traga.internal/aggregates/access"
 	"traga.internal/aggregates/calendar"
+	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/history"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
@@ -50,7 +51,8 @@ type Case struct {
 	sight        *access.Decision // what the reader may see; nil for everything
 	simulated    bool
 
-	folded *protocol.Tracker // nil until obligations are asked for
+	folded *protocol.Tracker    // nil until obligations are asked for
+	known  *directory.Directory // nil until ReadTraining
 	days   *calendar.Calendar
 	shared []*sharing // nil until shares or knowledge are asked for
 	called map[events.ID][]*sharing
