@@ -62,10 +62,14 @@ type ErasureRequested struct {
 	Erasure   ID       `json:"erasure"`
 	Approvers []string `json:"approvers"`
 	Grounds   string   `json:"grounds"`
+	// Whose data: the case's person's, that of the relatives that the case names, or, where it is left out, of both.
+	Whose string `json:"whose,omitzero" enum:"person|relatives"`
 }
 
-// PersonalDataErased says that traga destroyed the keys to personal data.
+// PersonalDataErased says that traga destroyed the keys to personal data. It is the receipt that erased fields name.
 type PersonalDataErased struct {
 	Erasure ID  `json:"erasure"`
 	Keys    int `json:"keys"`
+	// KeyIDs are the ids of the destroyed keys: a keystore restored from a backup destroys them again.
+	KeyIDs []string `json:"keyIds,omitzero"`
 }

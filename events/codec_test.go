@@ -93,9 +93,10 @@ var known = map[string]bool{
 	"PrisonTransferred.from": true, "PrisonTransferred.to": true, "CaseOpened.institution": true,
 }
 
-// added lists the optional fields that the catalogue lacks and a safeguard needs.
+// added lists the optional fields that the catalogue lacks and a safeguard or the vault needs.
 var added = map[string]bool{
 	"TreatmentPlanAdopted.opinion": true, "TreatmentPlanReviewed.opinion": true, "PostPenalPlanAdopted.opinion": true, // HR12
+	"ErasureRequested.whose": true, "PersonalDataErased.keyIds": true, // the vault
 }
 
 func fieldNotation(f *shapeField) string {

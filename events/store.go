@@ -195,6 +195,13 @@ type Proposed struct {
 	Data     json.RawMessage
 }
 
+// Call is one call of Append, for stores that take many at once.
+type Call struct {
+	Stream   string
+	Expected Expected
+	Proposed []Proposed
+}
+
 // Recorded is an event as the store holds it.
 type Recorded struct {
 	ID         uuid.UUID
@@ -221,6 +228,9 @@ type Page struct {
 	Events []Recorded
 	// Scanned is how far the log was looked through: continue after it, also when Events is empty.
 	Scanned Position
+	// ScannedID is the id of the event at Scanned, whether it passed the filter or not; nil when the page went over no
+	// event. With it a reader that resumes can tell whether it is still the same log.
+	ScannedID uuid.UUID
 	// More is true when the log holds more events after Scanned than fitted.
 	More bool
 }

@@ -1,6 +1,8 @@
 // Package directory is who is who in a jurisdiction: its institutions with their names, roles and place, and its
 // officers, for which institution and in which role each acts, and in which assessment tools each was trained.
 //
+// The registers that come with traga, to begin with, are in Shipped.
+//
 // Directory is the fold of a stream directory-<jurisdiction>. It takes whatever the stream holds, in whatever order,
 // and never refuses: old logs and imported registers must fold. Decide refuses new mistakes. Both are pure: time is a
 // parameter and there is no I/O.
@@ -33,6 +35,15 @@ type Directory struct {
 	institutions map[events.Institution]*institution
 	officers     map[string]*officer // by folded name
 	training     time.Time           // when the first training was recorded
+	length       int
+}
+
+// Len is the number of events of the stream so far; its revision is one less.
+func (d *Directory) Len() int {
+	if d == nil {
+		return 0
+	}
+	return d.length
 }
 
 // Institution is an institution as it stands.
@@ -144,6 +155,7 @@ func (d *Directory) Evolve(e *events.Event) {
 	if d.institutions == nil {
 		d.institutions, d.officers = map[events.Institution]*institution{}, map[string]*officer{}
 	}
+	d.length++
 	now := momentOf(e)
 	switch data := e.Data.(type) {
 	case *events.InstitutionRegistered:

@@ -54,12 +54,12 @@ func Shipped(j events.Jurisdiction) (*Register, error) {
 	return r, nil
 }
 
-// Missing are the institutions of the register that a directory has never had, in the order in which they are to be
-// recorded: the directorate first, which keeps the directory. One that was closed is not missing.
-func (r *Register) Missing(d *Directory) []*events.InstitutionRegistered {
+// Missing are the institutions of the register that a directory does not know, in the order in which they are to be
+// recorded: the directorates first, which keep the directory. One that was closed is known.
+func (r *Register) Missing(known func(events.Institution) bool) []*events.InstitutionRegistered {
 	var missing []*events.InstitutionRegistered
 	for _, i := range r.Institutions {
-		if _, known := d.Institution(i.ID); !known {
+		if !known(i.ID) {
 			missing = append(missing, &events.InstitutionRegistered{Institution: i.ID, Name: maps.Clone(i.Name), Role: i.Role, Place: i.Place})
 		}
 	}
@@ -76,6 +76,11 @@ func order(first bool) int {
 	return 1
 }
 
+// Directorate is the institution that begins the directory.
+func (r *Register) Directorate() events.Institution {
+	return r.Missing(func(events.Institution) bool { return false })[0].Institution
+}
+
 // Office finds a kind of local office.
 func (r *Register) Office(kind string) (Office, bool) {
 	for _, o := range r.Offices {
@@ -85,6 +90,16 @@ func (r *Register) Office(kind string) (Office, bool) {
 	}
 	return Office{}, false
 }
+
+// ID is the id of the office in a place: mk-csw-ohrid. Where the place's name has no Latin letters it is not a good id,
+// and one must be given.
+func (o Office) ID(j events.Jurisdiction, place string) events.Institution {
+	slug := strings.FieldsFunc(plain.Replace(strings.ToLower(place)), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	return events.Institution(strings.Join(append([]string{strings.ToLower(string(j)), o.Kind}, slug...), "-"))
+}
+
+// plain takes the marks from the letters of the region's Latin alphabets.
+var plain = strings.NewReplacer("č", "c", "ć", "c", "š", "s", "ž", "z", "đ", "dj", "ë", "e", "ç", "c")
 
 // At is the entry of the office in a place. The place's names are by language; where one is missing, the place as
 // given stands for it.

@@ -121,7 +121,7 @@ func (a *app) eventTypesCommand() *cobra.Command {
 					for i, r := range e.By {
 						by[i] = string(r)
 					}
-					if len(by) == len(events.Roles())-1 {
+					if len(by) >= len(events.Roles())-1 {
 						by = []string{"every institution"}
 					}
 					t.row(e.Type, string(e.Family), strings.Join(by, ", "))

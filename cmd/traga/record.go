@@ -125,10 +125,11 @@ func (a *app) recordOne(ctx context.Context, s *source, body []byte, condition r
 		return receipt, err
 	}
 	if s.server != nil {
-		if action.Case == "" {
-			return receipt, usagef("%s belongs to no case; record it with --data", action.Type)
+		address, err := addressOf(action)
+		if err != nil {
+			return receipt, err
 		}
-		_, err = s.ask(ctx, http.MethodPost, s.server.JoinPath("/v1/cases", action.Case, "events"), bytes.NewReader(body),
+		_, err = s.ask(ctx, http.MethodPost, s.server.JoinPath(append(address, "events")...), bytes.NewReader(body),
 			http.Header{"Content-Type": {"application/json"}, "If-Match": {ifMatch}}, &receipt)
 		return receipt, err
 	}
@@ -138,6 +139,17 @@ func (a *app) recordOne(ctx context.Context, s *source, body []byte, condition r
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	return recorder.Record(ctx, action, condition)
+}
+
+// addressOf is where a server takes the action: at its case, or at its jurisdiction's directory.
+func addressOf(action *record.Action) ([]string, error) {
+	if k, _ := events.KindOf(action.Type); k.Family == events.DirectoryFamily {
+		return []string{"/v1/directory", string(action.Jurisdiction)}, nil
+	}
+	if action.Case == "" {
+		return nil, usagef("%s belongs to no case; record it with --data", action.Type)
+	}
+	return []string{"/v1/cases", action.Case}, nil
 }
 
 func (a *app) writeSource(cmd *cobra.Command) (*source, []byte, error) {
@@ -194,10 +206,11 @@ func (a *app) checkCommand() *cobra.Command {
 func (a *app) checkAction(ctx context.Context, s *source, action *record.Action, body []byte) (api.Verdict, error) {
 	var verdict api.Verdict
 	if s.server != nil {
-		if action.Case == "" {
-			return verdict, usagef("%s belongs to no case; check it with --data", action.Type)
+		address, err := addressOf(action)
+		if err != nil {
+			return verdict, err
 		}
-		_, err := s.ask(ctx, http.MethodPost, s.server.JoinPath("/v1/cases", action.Case, "events:check"), bytes.NewReader(body),
+		_, err = s.ask(ctx, http.MethodPost, s.server.JoinPath(append(address, "events:check")...), bytes.NewReader(body),
 			http.Header{"Content-Type": {"application/json"}}, &verdict)
 		return verdict, err
 	}

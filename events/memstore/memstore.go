@@ -126,7 +126,7 @@ func (s *Store) ReadAll(ctx context.Context, after events.Position, limit int, f
 	page := events.Page{Scanned: after}
 	for n := after.Commit; n < uint64(len(s.log)) && len(page.Events) < limit; n++ {
 		r := s.log[n]
-		page.Scanned = r.Position
+		page.Scanned, page.ScannedID = r.Position, r.ID
 		if filter.Passes(r.Stream, r.Type) {
 			page.Events = append(page.Events, copied(r))
 		}
@@ -160,6 +160,17 @@ func (s *Store) Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool
 		return events.Recorded{}, false, nil
 	}
 	return copied(s.log[i]), true, nil
+}
+
+// Holds reports whether the event with this id stands at this position.
+func (s *Store) Holds(ctx context.Context, at events.Position, id uuid.UUID) (bool, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usable(ctx); err != nil {
+		return false, fmt.Errorf("look for an event: %w", err)
+	}
+	i, ok := s.ids[id]
+	return ok && s.log[i].Position == at, nil
 }
 
 // PositionAt is the position of the last event recorded at t or before; Start when there is none.

@@ -132,7 +132,7 @@ func TestLedgerFollowsTheLog(t *testing.T) {
 					}
 				}
 			case 3:
-				calls := []Call{{"series-1", events.Any, proposed(2)}, {"series-2", events.Any, proposed(1)}, {"series-1", events.Any, proposed(1)}}
+				calls := []events.Call{{Stream: "series-1", Proposed: proposed(2)}, {Stream: "series-2", Proposed: proposed(1)}, {Stream: "series-1", Proposed: proposed(1)}}
 				if err := s.AppendSeries(t.Context(), calls...); err != nil {
 					t.Fatal(err)
 				}

@@ -195,7 +195,7 @@ func (r *reader) log(ctx context.Context, after events.Position, limit int, filt
 		if event.Position.Commit != page.Scanned.Commit+1 {
 			return false, damaged("the event at position %d is missing", page.Scanned.Commit+1)
 		}
-		page.Scanned = event.Position
+		page.Scanned, page.ScannedID = event.Position, event.ID
 		rows++
 		if filter.Passes(event.Stream, event.Type) {
 			page.Events = append(page.Events, event)
@@ -239,6 +239,12 @@ func (s *Store) Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool
 	}
 	event, found, err := one(s.reader.byID.QueryContext(ctx, id[:]))
 	return event, found, s.explain(ctx, "look up an event", err)
+}
+
+// Holds reports whether the event with this id stands at this position.
+func (s *Store) Holds(ctx context.Context, at events.Position, id uuid.UUID) (bool, error) {
+	event, found, err := s.Lookup(ctx, id)
+	return found && event.Position == at, err
 }
 
 // PositionAt is the position of the last event recorded at t or before; events.Start when there is none. Since

@@ -8,18 +8,11 @@ import (
 	"traga.internal/events/internal/admission"
 )
 
-// Call is one call of Append.
-type Call struct {
-	Stream   string
-	Expected events.Expected
-	Proposed []events.Proposed
-}
-
 // AppendSeries does what as many calls of Append would, one after the other, in few transactions: for those who
 // write large logs. Each call is stored whole or not at all, and the store's clock is asked once for each that is
 // stored, in their order. It returns when all are answered, with the error of the first that failed; those after
 // it may be stored. When ctx ends, calls that the store has not begun with are not stored.
-func (s *Store) AppendSeries(ctx context.Context, calls ...Call) error {
+func (s *Store) AppendSeries(ctx context.Context, calls ...events.Call) error {
 	if s.writer == nil {
 		return fmt.Errorf("append: %w", ErrReadOnly)
 	}

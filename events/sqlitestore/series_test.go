@@ -29,9 +29,9 @@ func TestAppendSeries(t *testing.T) {
 	proposed := func(n int) []events.Proposed {
 		return []events.Proposed{{ID: uuid.NewSHA1(uuid.Nil, fmt.Append(nil, n)), Type: "SupportProvided", Metadata: []byte(`{}`), Data: []byte(`{}`)}}
 	}
-	var calls []sqlitestore.Call
+	var calls []events.Call
 	for i := range 100 {
-		calls = append(calls, sqlitestore.Call{Stream: fmt.Sprint("case-", i%7), Expected: events.Any, Proposed: proposed(i)})
+		calls = append(calls, events.Call{Stream: fmt.Sprint("case-", i%7), Expected: events.Any, Proposed: proposed(i)})
 	}
 	if err := store.AppendSeries(t.Context(), calls...); err != nil {
 		t.Fatal(err)
@@ -45,17 +45,17 @@ func TestAppendSeries(t *testing.T) {
 			t.Fatalf("event %d is %v at %v", i, r.ID, r.RecordedAt)
 		}
 	}
-	err = store.AppendSeries(t.Context(), sqlitestore.Call{Stream: "case-0", Expected: events.NoStream, Proposed: proposed(200)})
+	err = store.AppendSeries(t.Context(), events.Call{Stream: "case-0", Expected: events.NoStream, Proposed: proposed(200)})
 	if !errors.Is(err, events.ErrConflict) {
 		t.Errorf("a conflict: %v", err)
 	}
-	err = store.AppendSeries(t.Context(), sqlitestore.Call{Stream: "case-0", Proposed: nil})
+	err = store.AppendSeries(t.Context(), events.Call{Stream: "case-0", Proposed: nil})
 	if !errors.Is(err, events.ErrInvalidAppend) {
 		t.Errorf("nothing to append: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := store.AppendSeries(ctx, sqlitestore.Call{Stream: "case-0", Proposed: proposed(201)}); err != nil && !errors.Is(err, context.Canceled) {
+	if err := store.AppendSeries(ctx, events.Call{Stream: "case-0", Proposed: proposed(201)}); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("given up: %v", err)
 	}
 }

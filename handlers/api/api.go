@@ -26,6 +26,7 @@ import (
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/sealing"
 	"traga.internal/projections"
+	"traga.internal/projections/registers"
 	verdicts "traga.internal/projections/safeguards"
 )
 
@@ -68,6 +69,7 @@ type api struct {
 	recorder  *record.Recorder
 	engine    *projections.Engine
 	verdicts  *verdicts.Reader
+	registers *registers.Registers
 	ledger    sealing.Ledger
 	policy    *ledger.Policy
 	clock     func() time.Time
@@ -85,7 +87,8 @@ const maxBody = record.MaxAction + 1
 // beyond them is answered with a problem, and so is a wrong method. The mux must have no catch-all of one method
 // (GET /), which would contradict that; GET /{$} or / is fine.
 func Register(mux *http.ServeMux, c Config) {
-	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, ledger: c.Ledger, policy: c.Policy, clock: c.Clock, log: c.Log, closing: c.Closing,
+	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, registers: registers.New(c.Store),
+		ledger: c.Ledger, policy: c.Policy, clock: c.Clock, log: c.Log, closing: c.Closing,
 		patience: cmp.Or(c.Patience, 10*time.Second), heartbeat: cmp.Or(c.Heartbeat, 15*time.Second)}
 	if a.verdicts = c.Verdicts; a.verdicts == nil {
 		a.verdicts = verdicts.New(c.Engine)
@@ -97,6 +100,7 @@ func Register(mux *http.ServeMux, c Config) {
 	a.listRoutes(h)
 	a.eventRoutes(h)
 	a.regionalRoutes(h)
+	a.directoryRoutes(h)
 	mux.HandleFunc("GET /v1/stream", a.stream)
 	a.checkpointRoutes(mux)
 	o := h.OpenAPI()

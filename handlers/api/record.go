@@ -50,8 +50,7 @@ type Verdict struct {
 type checkOutput struct{ Body Verdict }
 
 func (a *api) recordRoutes(h huma.API) {
-	body := &huma.RequestBody{Required: true, Description: "an action record; `case` may be left out, the address says it",
-		Content: map[string]*huma.MediaType{"application/json": {Schema: actionSchema()}}}
+	body := recordBody(events.CaseFamily)
 	operation(a, h, huma.Operation{
 		OperationID: "record", Method: http.MethodPost, Path: "/v1/cases/{n}/events", Summary: "Record an action",
 		Description: "What is done through traga and would break HR03, HR04, HR05, HR07 or HR26 is refused with the list. " +
@@ -60,10 +59,7 @@ func (a *api) recordRoutes(h huma.API) {
 		Tags: []string{"Record"}, RequestBody: body, SkipValidateBody: true, DefaultStatus: http.StatusCreated,
 		Errors: []int{403, 404, 409, 412, 413, 428, 429, 507},
 	}, a.record)
-	answers := h.OpenAPI().Paths["/v1/cases/{n}/events"].Post.Responses
-	again := *answers["201"]
-	again.Description = "It had been recorded before, under the same id or Idempotency-Key; the receipt is that of then"
-	answers["200"] = &again
+	alsoRepeated(h, "/v1/cases/{n}/events")
 	operation(a, h, huma.Operation{
 		OperationID: "check", Method: http.MethodPost, Path: "/v1/cases/{n}/events:check", Summary: "Would this be lawful?",
 		Description: "Answers as recording it now would, and records nothing.",
@@ -71,24 +67,43 @@ func (a *api) recordRoutes(h huma.API) {
 	}, a.check)
 }
 
+// recordBody describes an action record that is sent to an address of a case, or of a directory.
+func recordBody(family events.StreamFamily) *huma.RequestBody {
+	return &huma.RequestBody{Required: true, Description: "an action record; whose it is, its `case` or `jurisdiction`, may be left out: the address says it",
+		Content: map[string]*huma.MediaType{"application/json": {Schema: actionSchema(family)}}}
+}
+
+// alsoRepeated adds to the document that a request may be answered as it was before.
+func alsoRepeated(h huma.API, path string) {
+	answers := h.OpenAPI().Paths[path].Post.Responses
+	again := *answers["201"]
+	again.Description = "It had been recorded before, under the same id or Idempotency-Key; the receipt is that of then"
+	answers["200"] = &again
+}
+
 func (a *api) record(ctx context.Context, in *writeInput) (*receiptOutput, error) {
-	condition, err := conditionOf(in.IfMatch)
+	return a.recordAt(ctx, addressOf{"case", in.Case, events.CaseFamily}, in.IfMatch, in.IdempotencyKey, in.RawBody)
+}
+
+// recordAt records an action that was sent to an address.
+func (a *api) recordAt(ctx context.Context, at addressOf, ifMatch, key string, body []byte) (*receiptOutput, error) {
+	condition, err := conditionOf(ifMatch)
 	if err != nil {
 		return nil, err
 	}
-	action, err := parseFor(in.Case, in.RawBody)
+	action, err := at.parse(body)
 	if err != nil {
 		return nil, err
 	}
 	if action.RecordedBy, err = auth.MayRecord(ctx, action.Actor); err != nil {
 		return nil, err
 	}
-	if in.IdempotencyKey != "" {
-		if len(in.IdempotencyKey) > 200 {
+	if key != "" {
+		if len(key) > 200 {
 			return nil, &events.FieldError{Field: "Idempotency-Key", Expected: "at most 200 characters"}
 		}
 		if action.ID == uuid.Nil {
-			action.ID = record.KeyID(action, in.IdempotencyKey)
+			action.ID = record.KeyID(action, key)
 		}
 	}
 	receipt, err := a.recorder.Record(ctx, action, condition)
@@ -104,7 +119,11 @@ func (a *api) record(ctx context.Context, in *writeInput) (*receiptOutput, error
 }
 
 func (a *api) check(ctx context.Context, in *checkInput) (*checkOutput, error) {
-	action, err := parseFor(in.Case, in.RawBody)
+	return a.checkAt(ctx, addressOf{"case", in.Case, events.CaseFamily}, in.RawBody)
+}
+
+func (a *api) checkAt(ctx context.Context, at addressOf, body []byte) (*checkOutput, error) {
+	action, err := at.parse(body)
 	if err != nil {
 		return nil, err
 	}
@@ -128,23 +147,38 @@ func VerdictOf(answer record.Answer) Verdict {
 	return v
 }
 
-// parseFor reads an action record that was sent to a case's address: the address fills in a missing case, and
-// another case in it is refused.
-func parseFor(number string, body []byte) (*record.Action, error) {
-	if _, err := events.ParseCase(number); err != nil {
-		return nil, err
+// addressOf is whose events an address takes: a case's, or those of a jurisdiction's directory.
+type addressOf struct {
+	field, value string // of the action record
+	family       events.StreamFamily
+}
+
+// parse reads an action record that was sent to the address, which fills in whose it is where the record does not
+// say; another one's, or an event of another kind of stream, is refused.
+func (at addressOf) parse(body []byte) (*record.Action, error) {
+	if at.family == events.CaseFamily {
+		if _, err := events.ParseCase(at.value); err != nil {
+			return nil, err
+		}
 	}
 	var fields map[string]json.RawMessage
-	if json.Unmarshal(body, &fields) == nil && len(fields) > 0 && fields["case"] == nil {
+	if json.Unmarshal(body, &fields) == nil && len(fields) > 0 && fields[at.field] == nil {
 		// Only put in front, so that the strict reader still sees every byte that was sent.
-		body = slices.Concat([]byte(`{"case":"`+number+`",`), bytes.TrimLeft(body, " \t\r\n")[1:])
+		body = slices.Concat([]byte(`{"`+at.field+`":"`+at.value+`",`), bytes.TrimLeft(body, " \t\r\n")[1:])
 	}
 	action, err := record.Parse(body)
 	if err != nil {
 		return nil, err
 	}
-	if action.Case != number {
-		return nil, &events.FieldError{Field: "case", Expected: "the case of the address, " + number, Got: "another one"}
+	if k, _ := events.KindOf(action.Type); at.family != events.CaseFamily && k.Family != at.family {
+		return nil, &events.FieldError{Field: "type", Expected: "a type of event of the " + string(at.family), Got: "another one"}
+	}
+	whose := action.Case
+	if at.field == "jurisdiction" {
+		whose = string(action.Jurisdiction)
+	}
+	if whose != at.value {
+		return nil, &events.FieldError{Field: at.field, Expected: "the " + at.field + " of the address, " + at.value, Got: "another one"}
 	}
 	return action, nil
 }
@@ -169,17 +203,17 @@ func conditionOf(ifMatch string) (record.Condition, error) {
 func etag(revision uint64) string { return `"` + strconv.FormatUint(revision, 10) + `"` }
 
 // actionSchema describes the action record; the schema of data depends on the type and has an address of its own.
-func actionSchema() *huma.Schema {
+func actionSchema(family events.StreamFamily) *huma.Schema {
 	text := func(doc string) *huma.Schema { return &huma.Schema{Type: "string", Description: doc} }
 	types := []any{}
 	for _, k := range events.Standard().Kinds() {
-		if k.Family == events.CaseFamily {
+		if k.Family == family {
 			types = append(types, k.Type)
 		}
 	}
 	return &huma.Schema{Type: "object", AdditionalProperties: false, Required: []string{"type", "actor", "data"}, Properties: map[string]*huma.Schema{
-		"id":         {Type: "string", Format: "uuid", Description: "the event's id, if the caller gives it: its idempotency key"},
-		"case":       text("the case number"),
+		"id":   {Type: "string", Format: "uuid", Description: "the event's id, if the caller gives it: its idempotency key"},
+		"case": text("the case number"), "jurisdiction": text("the jurisdiction, for its directory"),
 		"type":       {Type: "string", Enum: types, Description: "the type of the event; GET /v1/event-types/{t}/schema describes its data"},
 		"occurredAt": {Type: "string", Format: "date-time", Description: "when it happened; now when left out"},
 		"actor": {Type: "object", AdditionalProperties: false, Required: []string{"officer", "role", "institution"}, Properties: map[string]*huma.Schema{

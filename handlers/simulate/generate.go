@@ -65,7 +65,7 @@ func Generate(ctx context.Context, dir string, n, seed int64, progress func(stor
 
 // batch is a part of the log, and when each of its events is recorded.
 type batch struct {
-	calls []sqlitestore.Call
+	calls []events.Call
 	times []time.Time
 }
 
@@ -78,7 +78,7 @@ func makeBatches(ctx context.Context, n, seed int64, to chan<- batch) error {
 	send := func() error {
 		select {
 		case to <- b:
-			b = batch{make([]sqlitestore.Call, 0, batchSize), make([]time.Time, 0, batchSize)}
+			b = batch{make([]events.Call, 0, batchSize), make([]time.Time, 0, batchSize)}
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -94,7 +94,7 @@ func makeBatches(ctx context.Context, n, seed int64, to chan<- batch) error {
 			expected = events.Revision(l - 1)
 		}
 		length[stream]++
-		b.calls = append(b.calls, sqlitestore.Call{Stream: stream, Expected: expected, Proposed: []events.Proposed{p}})
+		b.calls = append(b.calls, events.Call{Stream: stream, Expected: expected, Proposed: []events.Proposed{p}})
 		b.times = append(b.times, at)
 		if len(b.calls) == batchSize {
 			return send()

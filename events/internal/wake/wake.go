@@ -70,3 +70,13 @@ func (b *Bell) Close() {
 		delete(b.waiting, after)
 	}
 }
+
+// Rebase takes the head back to where the log really ends, if it is still where it was when that was found out: a log
+// on a cluster may end earlier than was once told. Nobody is woken.
+func (b *Bell) Rebase(from, to events.Position) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.head == from {
+		b.head = to
+	}
+}

@@ -1,0 +1,60 @@
+package vault
+
+import (
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"traga.internal/events/ledger"
+)
+
+const (
+	boxDomain = "traga.internal/box/v1\n"
+	nonceSize = 12
+	saltSize  = len(ledger.Salt{})
+	tagSize   = 16
+	// boxOverhead is what a box is longer than its value.
+	boxOverhead = nonceSize + saltSize + tagSize
+)
+
+var errBox = errors.New("it does not open with its key: the stored field was changed, or moved from another place")
+
+// place is the associated data of a box.
+func place(b []byte, event uuid.UUID, pointer string) []byte {
+	b = append(b, boxDomain...)
+	b = append(b, event[:]...)
+	return append(b, pointer...)
+}
+
+// seal makes the box of a value, and the commitment to it. The nonce is random: a data key seals a few thousand fields of
+// one person, far from the 2^32 at which random nonces become a risk.
+func seal(key cipher.AEAD, event uuid.UUID, pointer string, value []byte) (box []byte, c ledger.Commitment) {
+	plain := make([]byte, saltSize+len(value))
+	box = make([]byte, nonceSize, boxOverhead+len(value))
+	rand.Read(box) // never fails: see crypto/rand
+	rand.Read(plain[:saltSize])
+	copy(plain[saltSize:], value)
+	return sealWith(key, box, plain, event, pointer)
+}
+
+// sealWith is seal with the nonce, in box, and the salt, in plain, given.
+func sealWith(key cipher.AEAD, box, plain []byte, event uuid.UUID, pointer string) ([]byte, ledger.Commitment) {
+	var at [128]byte
+	c := ledger.Commit(ledger.Salt(plain[:saltSize]), event, pointer, plain[saltSize:])
+	return key.Seal(box, box, plain, place(at[:0], event, pointer)), c
+}
+
+// unseal opens a box.
+func unseal(key cipher.AEAD, event uuid.UUID, pointer string, box []byte) (salt ledger.Salt, value []byte, err error) {
+	if len(box) < boxOverhead {
+		return salt, nil, errBox
+	}
+	var at [128]byte
+	plain, err := key.Open(nil, box[:nonceSize], box[nonceSize:], place(at[:0], event, pointer))
+	if err != nil {
+		return salt, nil, errBox
+	}
+	return ledger.Salt(plain[:saltSize]), plain[saltSize:], nil
+}

@@ -1,0 +1,61 @@
+// Package vault keeps personal data unreadable in the log, and makes it unreadable for good when it has to be erased.
+// This comment is its specification: with it, the keystore and the root key, another program can read a log.
+//
+// # What is protected
+//
+// The fields that the catalogue marks with a category (events.Kind.ProtectedFields). Each is replaced in the stored data
+// by a protected field of package events/ledger, and put back when the event is read:
+//
+//	{"~sealed":["<key id>","<commitment>","<box>"]}
+//
+// The value is the field's JSON as it stood, byte for byte. The commitment is ledger.Commit of the value under a salt
+// of 32 random bytes. The box is a random nonce of 12 bytes and, after it, AES-256-GCM under the data key of
+//
+//	the salt: 32 bytes
+//	the value
+//
+// with this associated data, so that no box can be moved to another event or field:
+//
+//	"traga.internal/box/v1\n"
+//	the event's id: 16 bytes
+//	the field's place in the data, as a JSON pointer (RFC 6901)
+//
+// # Keys
+//
+// There is a data key of 32 random bytes for each person, category and epoch. Its id is 16 random bytes in base64url,
+// which say nothing. The person is named by the first 16 bytes of HMAC-SHA256 under the keystore's index key of
+//
+//	"traga.internal/person/v1\n"
+//	"person" or "relatives", and a zero byte
+//	the jurisdiction, and a zero byte
+//	the subject of the case's CaseOpened
+//
+// so that a second case of the same person in a jurisdiction has the same keys, and who has the keystore without the root
+// key can't tell whose they are. The relatives that events name are a person of their own: they can be erased without the
+// person, and the person without them. A stream that begins with anything but a CaseOpened is a person of its own
+// ("stream", a zero byte, the stream's name).
+//
+// A data key is kept wrapped: encrypted by the root key, which is a tink.AEAD (a key in a file, or one in a KMS), with
+//
+//	"traga.internal/key/v1\n"
+//	the key id, the person in hexadecimal, the category, the epoch in decimal, each followed by a zero byte
+//
+// as associated data. The index key is wrapped with "traga.internal/index/v1\n". A root key in a file is 32 bytes; what
+// it encrypts is a random nonce of 12 bytes and, after it, AES-256-GCM of the plaintext with the associated data.
+//
+// # The keystore
+//
+// A directory of its own, apart from the log and from the log's backups, readable by its owner only:
+//
+//	root.key   the root key, if it is kept in a file
+//	keys.db    wrapped data keys, tombstones, and what is derived from the log: the cases of each person, the requests
+//	           for erasure that wait
+//	lock       held shared by those who use the keystore for writing, and alone while a new root key comes in
+//
+// # Erasure
+//
+// Store.Erase destroys the keys of a person: the wrapped key goes, the row stays as a tombstone with the receipt, the id of
+// the PersonalDataErased event. A field under such a key reads as events.Withheld with that receipt. PersonalDataErased
+// names the ids of the destroyed keys, so that a keystore that was restored from a backup destroys them again before it
+// opens anything (Store.Settle). What an SSD keeps of blocks that were overwritten is out of this package's reach.
+package vault

@@ -1,0 +1,135 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+
+	"traga.internal/events"
+	"traga.internal/events/ledger"
+)
+
+var sealedBegin = []byte(`{"~sealed":["`)
+
+// reveal puts the values of an event's protected fields back, and in the place of an erased one what says so.
+func (v *Vault) reveal(ctx context.Context, r *events.Recorded) error {
+	if !bytes.Contains(r.Data, sealedBegin) {
+		return nil
+	}
+	out := make([]byte, 0, len(r.Data))
+	at := 0
+	err := sealedFields(r.Data, func(f sealedField) error {
+		value, err := v.value(ctx, r.ID, f)
+		if err != nil {
+			return err
+		}
+		out = append(append(out, r.Data[at:f.start]...), value...)
+		at = f.end
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reveal event %s: %w", r.ID, err)
+	}
+	r.Data = append(out, r.Data[at:]...)
+	return nil
+}
+
+// value is what stands in a field's place for a reader.
+func (v *Vault) value(ctx context.Context, event uuid.UUID, f sealedField) ([]byte, error) {
+	k, err := v.key(ctx, f.Key)
+	if err != nil {
+		return nil, err
+	}
+	if k.aead == nil {
+		return events.Withheld{Category: k.category, Reason: events.Erased, Receipt: k.receipt}.MarshalJSON()
+	}
+	_, value, err := unseal(k.aead, event, f.pointer, f.Box)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the field at %s: %w", events.ErrDamaged, f.pointer, err)
+	}
+	return value, nil
+}
+
+// sealedField is a protected field as it stands in stored data.
+type sealedField struct {
+	ledger.Sealed
+	pointer    string
+	start, end int
+}
+
+// sealedFields hands out the protected fields of stored data in the order in which they stand.
+func sealedFields(data []byte, each func(sealedField) error) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(data))
+	for {
+		if d.PeekKind() == '{' && bytes.HasPrefix(bytes.TrimLeft(data[d.InputOffset():], " \t\r\n:,"), sealedBegin) {
+			text, err := d.ReadValue()
+			if err != nil {
+				return notJSON()
+			}
+			before, sealed, after, found, err := ledger.NextSealed(text)
+			if err != nil || !found || len(before)+len(after) > 0 {
+				return fmt.Errorf("%w: the protected field at %s is not written as it should be", events.ErrDamaged, d.StackPointer())
+			}
+			end := int(d.InputOffset())
+			if err := each(sealedField{sealed, string(d.StackPointer()), end - len(text), end}); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := d.ReadToken(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return notJSON()
+		}
+	}
+}
+
+func notJSON() error { return fmt.Errorf("%w: its data is no JSON", events.ErrDamaged) }
+
+// Field is a protected field of an event, opened.
+type Field struct {
+	Pointer    string
+	Category   events.Category
+	Commitment ledger.Commitment
+	// Value is the field's JSON, and Salt what opens the commitment to whoever has both. Both are empty when it is erased.
+	Value jsontext.Value
+	Salt  ledger.Salt
+	// Receipt, of an erased field, is the id of the PersonalDataErased event.
+	Receipt uuid.UUID
+}
+
+// Fields opens the protected fields of an event as it is stored, before it is revealed: so that a reader can be shown
+// single fields, and check them against the ledger. It fails with events.ErrDamaged when a value does not match its
+// commitment.
+func (v *Vault) Fields(ctx context.Context, stored *events.Recorded) ([]Field, error) {
+	if err := v.look(ctx, 0); err != nil {
+		return nil, err
+	}
+	var list []Field
+	err := sealedFields(stored.Data, func(s sealedField) error {
+		k, err := v.key(ctx, s.Key)
+		if err != nil {
+			return err
+		}
+		f := Field{Pointer: s.pointer, Category: k.category, Commitment: s.Commitment, Receipt: k.receipt}
+		if k.aead != nil {
+			if f.Salt, f.Value, err = unseal(k.aead, stored.ID, s.pointer, s.Box); err == nil && ledger.Commit(f.Salt, stored.ID, s.pointer, f.Value) != s.Commitment {
+				err = errors.New("its value is not the one that was committed to")
+			}
+			if err != nil {
+				return fmt.Errorf("%w: the field at %s: %w", events.ErrDamaged, s.pointer, err)
+			}
+		}
+		list = append(list, f)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the fields of event %s: %w", stored.ID, err)
+	}
+	return list, nil
+}
