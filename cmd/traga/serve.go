@@ -63,11 +63,15 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
+			react, err := n.react(cmd.Context(), c.get("data"), c.reactions)
+			if err != nil {
+				return errors.Join(err, listener.Close(), n.close())
+			}
 			if e.signIn == nil {
 				fmt.Fprintln(a.Err, "There is no sign-in (--insecure-no-auth): whoever can reach this machine reads and records everything.")
 			}
 			fmt.Fprintf(a.Err, "traga serves %s on %s://%s\n", c.get("data"), e.scheme(), listener.Addr())
-			return n.serve(cmd.Context(), listener)
+			return n.serve(cmd.Context(), listener, react)
 		}}
 	addSettings(c.Flags(), serviceSettings())
 	return c
@@ -110,6 +114,7 @@ func (a *app) logger(c *config) (*slog.Logger, error) {
 // node is a running traga: the store, its read models and what works on them.
 type node struct {
 	store    store
+	rules    deadlines.Rules
 	engine   *projections.Engine
 	verdicts *verdicts.Reader
 	recorder *record.Recorder
@@ -136,6 +141,7 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 	}
 	shipped := protocol.NewBook()
 	rules := deadlines.Published(n.store, shipped)
+	n.rules = rules
 	book, err := rules(ctx)
 	if err != nil {
 		return nil, err
@@ -158,7 +164,7 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	door, signIns := e.around(mux, auth.NewOfficers(n.store))
-	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice, SignIns: signIns})
+	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns})
 	n.handler = n.metrics.Observe(door)
 	return n, nil
 }
