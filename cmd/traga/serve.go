@@ -164,7 +164,7 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	door, signIns := e.around(mux, auth.NewOfficers(n.store))
-	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice, SignIns: signIns})
+	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns})
 	n.handler = n.metrics.Observe(door)
 	return n, nil
 }

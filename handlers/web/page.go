@@ -29,7 +29,7 @@ type pages struct{ byName map[string]*template.Template }
 func newPages() *pages {
 	p := &pages{byName: map[string]*template.Template{}}
 	frame := template.Must(template.ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/lanes.html"))
-	for _, name := range []string{"overview", "cases", "case", "entry", "region", "sign-in", "error"} {
+	for _, name := range []string{"overview", "cases", "case", "entry", "region", "directory", "sign-in", "error"} {
 		p.byName[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return p

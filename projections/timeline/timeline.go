@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"traga.internal/aggregates/calendar"
+	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/history"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
@@ -47,7 +48,8 @@ type Case struct {
 	history      history.History
 	simulated    bool
 
-	folded *protocol.Tracker // nil until obligations are asked for
+	folded *protocol.Tracker    // nil until obligations are asked for
+	known  *directory.Directory // nil until ReadTraining
 	days   *calendar.Calendar
 	shared []*sharing // nil until shares or knowledge are asked for
 	called map[events.ID][]*sharing
