@@ -53,18 +53,23 @@ func (a *app) demo(ctx context.Context, address, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	if dir == "" {
+	kept := dir != ""
+	if !kept {
 		if dir, err = os.MkdirTemp("", "traga-demo-"); err != nil {
 			return errors.Join(err, listener.Close())
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	// Never the keys of a store that is kept: what anyone may be here must not open a real one.
+	// The sign-ins are never those of a store that is kept: what anyone may be here must not open a real one.
 	keys, err := os.MkdirTemp("", "traga-demo-keys-")
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(keys)) }()
+	dataKeys := filepath.Join(keys, "vault")
+	if kept {
+		dataKeys = keysBeside(dir)
+	}
 	log := slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	load, err := caseload.New(demoSeed, a.now(), demoCases)
 	if err != nil {
@@ -75,7 +80,7 @@ func (a *app) demo(ctx context.Context, address, dir string) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	clock := &simulate.Clock{}
-	n, err := a.openNode(ctx, dir, log, clock.Now, demoNotice, &entrance{hosts: hostNames{here: true}, signIn: signIn})
+	n, err := a.openNode(ctx, dir, dataKeys, log, clock.Now, demoNotice, &entrance{hosts: hostNames{here: true}, signIn: signIn})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

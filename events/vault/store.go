@@ -3,10 +3,12 @@ package vault
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -72,6 +74,34 @@ func protects(proposed []events.Proposed) bool {
 	}
 	return false
 }
+
+// StoredSize is how many bytes an event takes once it is protected, at most: for EntryCorrected, of which only its stream
+// tells what is protected, it may be more than that.
+func (s *Store) StoredSize(p events.Proposed) int {
+	size := len(p.Type) + len(p.Metadata) + len(p.Data)
+	k, ok := events.KindOf(p.Type)
+	if !ok || !k.Protects() {
+		return size
+	}
+	fields, err := k.ProtectedFields(p.Data, func(uuid.UUID) (string, error) { return "", errNoJSON })
+	if err != nil {
+		fields = make([]events.ProtectedField, bytes.Count(p.Data, []byte(`":`)))
+		size += len(p.Data)/3 + 1
+	}
+	for _, f := range fields {
+		size += sealedLength(f.End-f.Start) - (f.End - f.Start)
+	}
+	return size
+}
+
+// sealedLength is the length of a protected field as it is stored, by that of its value.
+func sealedLength(value int) int {
+	var c ledger.Commitment
+	return len((&ledger.Sealed{Key: strings.Repeat("k", keyIDLength), Commitment: c}).Append(nil)) + base64.RawURLEncoding.EncodedLen(boxOverhead+value)
+}
+
+// keyIDLength is that of 16 bytes in base64url.
+const keyIDLength = 22
 
 // toSeal is a protected field of an event that is to be appended.
 type toSeal struct {
