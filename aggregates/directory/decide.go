@@ -113,6 +113,11 @@ func (d *Directory) notAllowed(e *events.Event, now time.Time) *casefile.Refusal
 	return nil
 }
 
+// Keeps reports whether an actor may record in this directory of a jurisdiction now.
+func (d *Directory) Keeps(j events.Jurisdiction, who events.Actor) bool {
+	return who.Role == events.Directorate && d.notAllowed(&events.Event{Jurisdiction: j, Actor: who}, time.Time{}) == nil
+}
+
 func (d *Directory) directorates() []events.Institution {
 	var list []events.Institution
 	for id, i := range d.institutions {

@@ -66,6 +66,9 @@ func (s *source) withCase(ctx context.Context, number string, at events.AsOf, fn
 		return err
 	}
 	c, err := timeline.Read(ctx, log, book, number, at, s.now())
+	if err == nil {
+		err = c.ReadTraining(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -138,6 +141,10 @@ func showTimeline(w io.Writer, number string, entries []timeline.Entry) {
 		fmt.Fprintf(w, "%s  %s\n", local(e.OccurredAt, zone), e.Summary)
 		if e.Late {
 			fmt.Fprintf(w, "                        recorded late, on %s\n", local(e.RecordedAt, zone))
+		}
+		if e.Training != nil {
+			fmt.Fprintln(w, "                        "+map[timeline.Training]string{timeline.Trained: "the assessor held valid training in this tool",
+				timeline.Untrained: "no valid training of the assessor in this tool is on record", timeline.Unrecorded: "no training on record in this jurisdiction"}[*e.Training])
 		}
 		if e.CorrectedBy != nil {
 			fmt.Fprintln(w, "                        corrected later; this is how it was first recorded")

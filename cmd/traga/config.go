@@ -15,6 +15,8 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"traga.internal/handlers/reactions"
 )
 
 // setting is one thing that can be configured, by flag, TRAGA_* variable or file.
@@ -36,6 +38,7 @@ func serviceSettings() []setting {
 	return []setting{
 		{key: "listen", fallback: "127.0.0.1:8080", help: "address to serve on, as HOST:PORT"},
 		{key: "data", help: "directory of the store and its read models"},
+		{key: "store", help: "address of an EventStoreDB cluster that holds the log, such as esdb://HOST:PORT; --data is then for read models", secret: true},
 		{key: "keys", help: "directory of the keys, apart from the store (DATA.keys)"},
 		{key: "hosts", help: "names that traga is asked by, with commas between them"},
 		{key: "tls.cert", help: "file of the TLS certificate, in PEM"},
@@ -96,6 +99,8 @@ func addSettings(flags *pflag.FlagSet, settings []setting) {
 type config struct {
 	k      *koanf.Koanf
 	source map[string]string
+	// reactions is what the file says of telling others; nil when it says nothing.
+	reactions *reactions.Settings
 }
 
 func (c *config) get(key string) string { return c.k.String(key) }
@@ -127,6 +132,10 @@ func loadConfig(cmd *cobra.Command, environ []string) (*config, error) {
 		if err := c.merge(values, "file "+path); err != nil {
 			return nil, err
 		}
+		if c.reactions, err = reactionsSection(path); err != nil {
+			return nil, err
+		}
+		c.source["reactions"] = "file " + path
 	}
 	values, err := readEnvironment(environ, known)
 	if err != nil {
@@ -164,10 +173,11 @@ func readConfigFile(path string, known []setting) (map[string]any, error) {
 	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
 		return nil, usagef("read the configuration file %s: %w", path, err)
 	}
+	k.Delete("reactions") // a section of its own kind: see reactionsSection
 	values := map[string]any{}
 	for _, key := range k.Keys() {
 		if !slices.ContainsFunc(known, func(s setting) bool { return s.key == key }) {
-			return nil, usagef("the configuration file %s names %q, which is no setting; expected one of %s", path, key, settingNames(known, setting.name))
+			return nil, usagef("the configuration file %s names %q, which is no setting; expected reactions or one of %s", path, key, settingNames(known, setting.name))
 		}
 		values[key] = k.String(key)
 	}
@@ -249,6 +259,9 @@ func (a *app) configCommand() *cobra.Command {
 					value = "(secret)"
 				}
 				entries = append(entries, configEntry{Setting: s.key, Value: value, From: c.source[s.key]})
+			}
+			if c.reactions != nil {
+				entries = append(entries, configEntry{Setting: "reactions", Value: reactionsText(c.reactions), From: c.source["reactions"]})
 			}
 			slices.SortFunc(entries, func(x, y configEntry) int { return strings.Compare(x.Setting, y.Setting) })
 			return a.print(cmd, entries, func(w io.Writer) {

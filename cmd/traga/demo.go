@@ -80,7 +80,7 @@ func (a *app) demo(ctx context.Context, address, dir string) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	clock := &simulate.Clock{}
-	n, err := a.openNode(ctx, dir, dataKeys, log, clock.Now, demoNotice, &entrance{hosts: hostNames{here: true}, signIn: signIn})
+	n, err := a.openNode(ctx, place{dir: dir, keys: dataKeys}, log, clock.Now, demoNotice, &entrance{hosts: hostNames{here: true}, signIn: signIn})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

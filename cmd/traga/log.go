@@ -16,13 +16,13 @@ import (
 // protectedLog is an open store behind its vault: what everything reads and writes.
 type protectedLog struct {
 	*vault.Store
-	// file is the store as it is kept, and keys the keystore that makes it readable.
-	file *sqlitestore.Store
+	// kept is the store as it is kept, and keys the keystore that makes it readable.
+	kept events.Store
 	keys *vault.Vault
 }
 
 // Close closes the store and the keystore.
-func (l *protectedLog) Close() error { return errors.Join(l.file.Close(), l.keys.Close()) }
+func (l *protectedLog) Close() error { return errors.Join(l.kept.Close(), l.keys.Close()) }
 
 // openForWriting opens the store in dir, and makes it and its keystore where there are none.
 func openForWriting(ctx context.Context, dir, keys string, now func() time.Time) (*protectedLog, error) {
@@ -53,22 +53,13 @@ func openForReading(ctx context.Context, dir, keys string) (*protectedLog, error
 	return protect(ctx, file, keys, vault.ReadOnly())
 }
 
-// protect puts the vault before an open store, and brings it up to date before anything is read.
-func protect(ctx context.Context, file *sqlitestore.Store, keys string, option vault.Option) (_ *protectedLog, err error) {
+// protect puts the vault before an open store.
+func protect(ctx context.Context, kept events.Store, keys string, option vault.Option) (*protectedLog, error) {
 	v, err := vault.Open(ctx, keys, nil, option)
 	if err != nil {
-		return nil, errors.Join(aboutKeys(keys, err), file.Close())
+		return nil, errors.Join(aboutKeys(keys, err), kept.Close())
 	}
-	l := &protectedLog{v.Wrap(file), file, v}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, l.Close())
-		}
-	}()
-	if _, err := l.Settle(ctx); err != nil {
-		return nil, aboutKeys(keys, err)
-	}
-	return l, nil
+	return &protectedLog{v.Wrap(kept), kept, v}, nil
 }
 
 // aboutKeys says where the keystore was looked for.

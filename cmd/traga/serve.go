@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -34,8 +33,10 @@ import (
 const shutdownGrace = 10 * time.Second
 
 func (a *app) serveCommand() *cobra.Command {
-	c := &cobra.Command{Use: "serve --data DIR", Short: "Serve the pages and the API on a store", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "serve --data DIR [--store URL]", Short: "Serve the pages and the API on a store", Args: cobra.NoArgs,
 		Long: `Serve the pages, the HTTP API and the metrics on the store in a directory, which is made if it is not there.
+With --store the log is in an EventStoreDB cluster, which any number of traga processes may share; each keeps its read models in a
+directory of its own.
 
 Whoever asks must sign in: with a token (traga token issue), or at an identity provider (--oidc-issuer, --oidc-client-id). To be
 reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and --behind-proxy) and its names (--hosts).`,
@@ -45,7 +46,7 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 				return err
 			}
 			if c.get("data") == "" {
-				return usagef("say where the store is: --data DIR")
+				return usagef("say where the store is, or with --store where the read models may be: --data DIR")
 			}
 			log, err := a.logger(c)
 			if err != nil {
@@ -59,15 +60,19 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			if err != nil {
 				return err
 			}
-			n, err := a.openNode(cmd.Context(), c.get("data"), c.keys(), log, a.now, "", e)
+			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store"), keys: c.keys()}, log, a.now, "", e)
 			if err != nil {
 				return errors.Join(err, listener.Close())
+			}
+			react, err := n.react(cmd.Context(), c.get("data"), c.reactions)
+			if err != nil {
+				return errors.Join(err, listener.Close(), n.close())
 			}
 			if e.signIn == nil {
 				fmt.Fprintln(a.Err, "There is no sign-in (--insecure-no-auth): whoever can reach this machine reads and records everything.")
 			}
 			fmt.Fprintf(a.Err, "traga serves %s on %s://%s\n", c.get("data"), e.scheme(), listener.Addr())
-			return n.serve(cmd.Context(), listener)
+			return n.serve(cmd.Context(), listener, react)
 		}}
 	addSettings(c.Flags(), serviceSettings())
 	return c
@@ -110,6 +115,7 @@ func (a *app) logger(c *config) (*slog.Logger, error) {
 // node is a running traga: the store, its read models and what works on them.
 type node struct {
 	store    *protectedLog
+	rules    deadlines.Rules
 	engine   *projections.Engine
 	verdicts *verdicts.Reader
 	recorder *record.Recorder
@@ -123,29 +129,32 @@ type node struct {
 	now      func() time.Time
 }
 
-// openNode opens the store in dir and everything above it, with its entrance. now is the clock of the store and of all
+// openNode opens the store in its place and everything above it, with its entrance. now is the clock of the store and of all
 // reads.
-func (a *app) openNode(ctx context.Context, dir, keys string, log *slog.Logger, now func() time.Time, notice string, e *entrance) (_ *node, err error) {
+func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func() time.Time, notice string, e *entrance) (_ *node, err error) {
 	n := &node{log: log, closing: make(chan struct{}), now: now, tls: e.tls}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if n.store, err = openForWriting(ctx, dir, keys, now); err != nil {
+	if n.store, err = at.open(ctx, now); err != nil {
 		return nil, err
 	}
 	shipped := protocol.NewBook()
 	rules := deadlines.Published(n.store, shipped)
+	n.rules = rules
 	book, err := rules(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if n.engine, err = projections.Open(ctx, dir, n.store, shipped, readModelList(), projections.WithLogger(log)); err != nil {
+	if n.engine, err = projections.Open(ctx, at.dir, n.store, shipped, readModelList(), projections.WithLogger(log)); err != nil {
 		return nil, err
 	}
-	if err := aheadOfLog(ctx, n.engine, n.store); err != nil {
-		return nil, err
+	if at.address == "" { // on a cluster the engine itself begins anew when the log is another one
+		if err := aheadOfLog(ctx, n.engine, n.store); err != nil {
+			return nil, err
+		}
 	}
 	n.verdicts = verdicts.New(n.engine)
 	n.metrics = metrics.New(n.sources(now))
@@ -158,7 +167,7 @@ func (a *app) openNode(ctx context.Context, dir, keys string, log *slog.Logger, 
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	door, signIns := e.around(mux, auth.NewOfficers(n.store))
-	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice, SignIns: signIns})
+	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns})
 	n.handler = n.metrics.Observe(door)
 	return n, nil
 }
@@ -299,21 +308,11 @@ func (n *node) judge(ctx context.Context) error {
 
 func (n *node) close() error {
 	var err error
-	for _, c := range []io.Closer{closerOf(n.engine), closerOf(n.store)} {
-		if c != nil {
-			err = errors.Join(err, c.Close())
-		}
+	if n.engine != nil {
+		err = n.engine.Close()
+	}
+	if n.store != nil {
+		err = errors.Join(err, n.store.Close())
 	}
 	return err
-}
-
-// closerOf is nil for what was never opened.
-func closerOf[T any, P interface {
-	*T
-	io.Closer
-}](p P) io.Closer {
-	if p == nil {
-		return nil
-	}
-	return p
 }

@@ -153,7 +153,7 @@ func TestTheDemoComesUpAndStaysAlive(t *testing.T) {
 // A part of the service that ends by itself, even with an error that looks like a shutdown, ends the service loudly.
 func TestAPartThatEndsEndsTheServiceLoudly(t *testing.T) {
 	a := &app{Streams: Streams{Out: io.Discard, Err: io.Discard}, now: time.Now}
-	n, err := a.openNode(t.Context(), t.TempDir(), t.TempDir(), slog.New(slog.DiscardHandler), time.Now, "", &entrance{hosts: hostNames{here: true}})
+	n, err := a.openNode(t.Context(), place{dir: t.TempDir(), keys: t.TempDir()}, slog.New(slog.DiscardHandler), time.Now, "", &entrance{hosts: hostNames{here: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,11 @@ package ledger
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"testing"
 
 	"golang.org/x/mod/sumdb/note"
@@ -65,19 +68,26 @@ func (r *inMemory) Keep(_ context.Context, n *Note) error {
 	return r.fail
 }
 
+// logKey makes a log's key from fresh random bytes.
 func logKey(t testing.TB, name string) (note.Signer, Key) {
 	t.Helper()
-	secret, public, err := note.GenerateKey(rand.Reader, name)
-	if err != nil {
+	seed := make([]byte, ed25519.SeedSize)
+	if _, err := rand.Read(seed); err != nil {
 		t.Fatal(err)
 	}
+	return logKeyFrom(t, name, seed)
+}
+
+func logKeyFrom(t testing.TB, name string, seed []byte) (note.Signer, Key) {
+	t.Helper()
+	key := Key{name: name, algorithm: algorithmLog, public: [32]byte(ed25519.NewKeyFromSeed(seed)[32:])}
+	secret := fmt.Sprintf("PRIVATE+KEY+%s+%08x+%s", name, key.KeyHash(), base64.StdEncoding.EncodeToString(append([]byte{algorithmLog}, seed...)))
 	signer, err := note.NewSigner(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := ParseKey(public)
-	if err != nil {
-		t.Fatal(err)
+	if again, err := ParseKey(key.String()); err != nil || again != key {
+		t.Fatalf("the key reads back as %v, %v", again, err)
 	}
 	return signer, key
 }

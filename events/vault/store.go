@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,6 +24,8 @@ import (
 type Store struct {
 	inner events.Store
 	vault *Vault
+	// settled: what the log says was erased was looked at once, so that fields may be revealed.
+	settled atomic.Bool
 }
 
 var _ events.Store = (*Store)(nil)
@@ -321,7 +324,7 @@ func (s *Store) ReadStream(ctx context.Context, stream string, from uint64) iter
 		}
 		for r, err := range s.inner.ReadStream(ctx, stream, from) {
 			if err == nil {
-				if err = s.vault.reveal(ctx, &r); err != nil {
+				if err = s.reveal(ctx, &r); err != nil {
 					yield(events.Recorded{}, fmt.Errorf("read stream: %w", err))
 					return
 				}
@@ -343,7 +346,7 @@ func (s *Store) ReadAll(ctx context.Context, after events.Position, limit int, f
 		return events.Page{}, fmt.Errorf("read log: %w", err)
 	}
 	for i := range page.Events {
-		if err := s.vault.reveal(ctx, &page.Events[i]); err != nil {
+		if err := s.reveal(ctx, &page.Events[i]); err != nil {
 			return events.Page{}, fmt.Errorf("read log: %w", err)
 		}
 	}
@@ -363,7 +366,7 @@ func (s *Store) Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool
 		return r, found, err
 	}
 	if err = s.vault.look(ctx, 0); err == nil {
-		err = s.vault.reveal(ctx, &r)
+		err = s.reveal(ctx, &r)
 	}
 	if err != nil {
 		return events.Recorded{}, false, fmt.Errorf("look up an event: %w", err)

@@ -85,6 +85,9 @@ func (a *api) caseRoutes(h huma.API) {
 	operation(a, h, get("case-timeline", "/timeline", "What happened", "Every entry as it was first recorded, with what corrected or annulled it."),
 		func(ctx context.Context, in *timelineInput) (*timelineOutput, error) {
 			c, err := a.readAt(ctx, &in.CaseRead)
+			if err == nil {
+				err = c.ReadTraining(ctx)
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -89,6 +89,9 @@ func (s *site) read(ctx context.Context, p *page) (*timeline.Case, names, error)
 		return nil, nil, err
 	}
 	p.Clock = c.Clock()
+	if err := c.ReadTraining(ctx); err != nil {
+		return nil, nil, err
+	}
 	known, err := s.names(ctx, p.asOf)
 	return c, known, err
 }

@@ -181,9 +181,6 @@ func (s *site) lastEntry(ctx context.Context, asOf events.AsOf) (time.Time, erro
 	if err != nil || at == events.Start {
 		return time.Time{}, err
 	}
-	page, err := s.log.ReadAll(ctx, events.At(at.Commit-1), 1, events.Filter{})
-	if err != nil || len(page.Events) == 0 {
-		return time.Time{}, err
-	}
-	return page.Events[0].RecordedAt, nil
+	r, _, err := events.EventAt(ctx, s.log, at)
+	return r.RecordedAt, err
 }

@@ -29,7 +29,7 @@ type pages struct{ byName map[string]*template.Template }
 func newPages() *pages {
 	p := &pages{byName: map[string]*template.Template{}}
 	frame := template.Must(template.ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/lanes.html"))
-	for _, name := range []string{"overview", "cases", "case", "entry", "region", "sign-in", "error"} {
+	for _, name := range []string{"overview", "cases", "case", "entry", "region", "directory", "sign-in", "error"} {
 		p.byName[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return p
@@ -54,6 +54,7 @@ type page struct {
 	Who *signedIn
 
 	status   int
+	leadTo   string // where the reader is sent instead; empty for a page of its own
 	template string
 	Title    string
 	Section  string // which entry of the menu this page belongs to
@@ -92,6 +93,11 @@ func (s *site) page(fill func(context.Context, *page) error) http.Handler {
 		err := p.prepare(ctx)
 		if err == nil {
 			err = fill(ctx, p)
+		}
+		if err == nil && p.leadTo != "" {
+			w.Header().Set("Cache-Control", pageHeaders["Cache-Control"])
+			http.Redirect(w, r, p.leadTo, http.StatusSeeOther)
+			return
 		}
 		if err == nil {
 			err = p.render(p.template)

@@ -17,6 +17,7 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
+	"traga.internal/handlers/record"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
 	"traga.internal/projections/registers"
@@ -30,7 +31,7 @@ type Log interface {
 	Head(ctx context.Context) (events.Position, error)
 }
 
-// Config is what the pages work with. All fields are required but SignIns and Demo.
+// Config is what the pages work with. All fields are required but Recorder, SignIns and Demo.
 type Config struct {
 	Store Log
 	// Book gives the rules and calendars as they are on record now.
@@ -38,10 +39,17 @@ type Config struct {
 	Engine *projections.Engine
 	Clock  func() time.Time
 	Log    *slog.Logger
+	// Recorder records what a form says; nil where the pages only show.
+	Recorder Recorder
 	// SignIns says how people sign in; nil where they need not.
 	SignIns SignIns
 	// Demo is a notice shown on every page, empty outside the demonstration.
 	Demo string
+}
+
+// Recorder is the write path: a *record.Recorder.
+type Recorder interface {
+	Record(ctx context.Context, a *record.Action, c record.Condition) (record.Receipt, error)
 }
 
 // lists is what is read across cases.
@@ -65,15 +73,16 @@ type site struct {
 	logger    *slog.Logger
 	demo      string
 	registers *registers.Registers
+	recorder  Recorder
 	signIns   SignIns
 	pages     *pages
 	static    map[string]asset
 }
 
-// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /region, /sign-in, /static/{file}, and a plain
+// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /alerts/{id}, /region, /directory, /sign-in, /static/{file}, and a plain
 // "not found" page for every address that nothing else on the mux answers.
 func Register(mux *http.ServeMux, c Config) {
-	s := &site{log: c.Store, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo, signIns: c.SignIns}
+	s := &site{log: c.Store, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo, signIns: c.SignIns, recorder: c.Recorder}
 	s.register(mux)
 }
 
@@ -84,7 +93,12 @@ func (s *site) register(mux *http.ServeMux) {
 	mux.Handle("GET /cases", s.page(s.cases))
 	mux.Handle("GET /cases/{n}", s.page(s.oneCase))
 	mux.Handle("GET /cases/{n}/entries/{id}", s.page(s.entry))
+	mux.Handle("GET /alerts/{id}", s.page(s.alert))
 	mux.Handle("GET /region", s.page(s.region))
+	mux.Handle("GET /directory", s.page(s.whoIsWho))
+	if s.recorder != nil {
+		mux.Handle("POST /directory/{j}", s.page(s.changeDirectory))
+	}
 	mux.Handle("GET /sign-in", s.page(s.signIn))
 	mux.HandleFunc("GET /static/{file}", s.serveStatic)
 	mux.Handle("/", s.page(s.elsewhere))

@@ -58,7 +58,7 @@ func newWorld(t *testing.T, fill func(context.Context, *world)) *world {
 	}
 	w.mux.HandleFunc("GET /v1/stream", w.stream)
 	web.Register(w.mux, web.Config{Store: w.store, Book: deadlines.Published(w.store, w.book), Engine: w.engine, Clock: w.clock.Now,
-		Log: slog.New(slog.DiscardHandler), Demo: "All of this is invented."})
+		Recorder: record.New(w.store, w.book, record.WithClock(w.clock.Now)), Log: slog.New(slog.DiscardHandler), Demo: "All of this is invented."})
 	return w
 }
 

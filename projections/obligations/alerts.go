@@ -43,6 +43,12 @@ type Alert struct {
 	OverdueFrom  time.Time           `json:"-"`
 }
 
+// AlertID is an id of the alert on an obligation of a case that does not show either, for links and for receivers
+// outside: the same each time.
+func AlertID(number, obligation string) uuid.UUID {
+	return events.DeriveID("alert", number, obligation)
+}
+
 // Query says which alerts are wanted. Empty fields do not narrow.
 type Query struct {
 	State        protocol.State     // DueSoon or Overdue; anything else means both

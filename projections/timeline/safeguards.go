@@ -6,7 +6,6 @@ import (
 
 	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
-	"traga.internal/projections/registers"
 )
 
 // Safeguards says of every safeguard whether it holds in the case at the asked instant (`safeguard check`), in the
@@ -17,13 +16,12 @@ func (c *Case) Safeguards(ctx context.Context) ([]safeguards.Verdict, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read who looked at the case: %w", err)
 	}
-	known, err := registers.New(c.log).At(ctx, c.jurisdiction, c.asOf)
-	if err != nil {
+	if err := c.readDirectory(ctx); err != nil {
 		return nil, err
 	}
 	judge := safeguards.NewJudge(c.book)
 	for _, entry := range c.history.Entries() {
 		judge.Evolve(entry.Event)
 	}
-	return judge.Verdicts(c.clock, safeguards.Evidence{Obligations: c.tracker().Obligations(), Access: access, Directory: known}), nil
+	return judge.Verdicts(c.clock, safeguards.Evidence{Obligations: c.tracker().Obligations(), Access: access, Directory: c.known}), nil
 }

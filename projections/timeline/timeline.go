@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"traga.internal/aggregates/calendar"
+	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/history"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
@@ -47,7 +48,8 @@ type Case struct {
 	history      history.History
 	simulated    bool
 
-	folded *protocol.Tracker // nil until obligations are asked for
+	folded *protocol.Tracker    // nil until obligations are asked for
+	known  *directory.Directory // nil until ReadTraining
 	days   *calendar.Calendar
 	shared []*sharing // nil until shares or knowledge are asked for
 	called map[events.ID][]*sharing
@@ -115,13 +117,13 @@ func readStream(ctx context.Context, log Log, stream string, asOf events.AsOf, r
 // now never judges by an instant before the last event: a store's time never goes back.
 func (c *Case) clockOf(ctx context.Context, now time.Time) (time.Time, error) {
 	last := c.last().RecordedAt
-	if p := c.asOf.Position; p != events.Start && p != c.last().Position && p == events.At(p.Commit) {
-		page, err := c.log.ReadAll(ctx, events.At(p.Commit-1), 1, events.Filter{})
+	if p := c.asOf.Position; p != events.Start && p != c.last().Position {
+		r, found, err := events.EventAt(ctx, c.log, p)
 		if err != nil {
 			return time.Time{}, err
 		}
-		if len(page.Events) == 1 && page.Events[0].Position == p {
-			last = page.Events[0].RecordedAt
+		if found {
+			last = r.RecordedAt
 		}
 	}
 	if c.asOf.IsNow() && now.Before(last) {
