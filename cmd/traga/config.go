@@ -24,6 +24,7 @@ type setting struct {
 	key, fallback, help string
 	secret              bool
 	toggle              bool // true or false; its flag needs no value
+	noFlag              bool // a flag shows in the list of processes
 }
 
 // flag is the name of the setting's flag: log.level is --log-level.
@@ -47,13 +48,13 @@ func serviceSettings() []setting {
 		{key: "insecure-no-auth", toggle: true, help: "no sign-in: whoever can reach this machine reads and records everything"},
 		{key: "oidc.issuer", help: "address of the identity provider, such as https://id.example.org"},
 		{key: "oidc.client-id", help: "what the identity provider knows traga by"},
-		{key: "oidc.client-secret", help: "the secret that goes with it, if it has one", secret: true},
+		{key: "oidc.client-secret", help: "the secret that goes with it, if it has one", secret: true, noFlag: true},
 		{key: "oidc.officer-claim", fallback: "sub", help: "the claim that holds the officer's id in the directory"},
 		{key: "oidc.audience", help: "whom the provider's tokens for the API are for (the client id)"},
 		{key: "oidc.scopes", fallback: "profile", help: "what is asked for beside openid, with spaces between"},
 		{key: "session.idle", fallback: "30m", help: "a person who does nothing for so long is signed out"},
 		{key: "session.life", fallback: "12h", help: "after so long a person must sign in again"},
-		{key: "metrics.token", help: "who bears it may read /metrics from elsewhere", secret: true},
+		{key: "metrics.token", help: "who bears it may read /metrics from elsewhere", secret: true, noFlag: true},
 		{key: "log.level", fallback: "info", help: "debug, info, warn or error"},
 		{key: "log.format", fallback: "text", help: "text or json"},
 	}
@@ -87,10 +88,12 @@ func addSettings(flags *pflag.FlagSet, settings []setting) {
 		if s.fallback != "" {
 			help += " (" + s.fallback + ")"
 		}
-		if s.toggle {
+		switch {
+		case s.noFlag:
+		case s.toggle:
 			flags.Bool(s.flag(), false, help)
-		} else if !s.secret || s.key == "token" {
-			flags.String(s.flag(), "", help) // others who look at the list of processes would see a secret there
+		default:
+			flags.String(s.flag(), "", help)
 		}
 	}
 }
