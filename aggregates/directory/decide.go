@@ -92,13 +92,18 @@ func today(j events.Jurisdiction, now time.Time) events.Date {
 }
 
 // notAllowed is whether the actor keeps this directory: the jurisdiction's directorate does, which is one that the
-// directory itself has as open and in that role. Only while it has none is the first one taken at its word.
+// directory itself has as open and in that role. Only while it has none is the first one taken at its word, and then
+// it must be of the jurisdiction by its id, so that nobody takes over the directory of another.
 func (d *Directory) notAllowed(e *events.Event, now time.Time) *casefile.Refusal {
 	forbid := func(field, message string) *casefile.Refusal {
 		return &casefile.Refusal{Because: []string{casefile.NotAllowed}, Field: field, Message: message}
 	}
-	if keepers := d.directorates(); len(keepers) > 0 && !slices.Contains(keepers, e.Actor.Institution) {
+	keepers := d.directorates()
+	if len(keepers) > 0 && !slices.Contains(keepers, e.Actor.Institution) {
 		return forbid("actor.institution", "only the directorate of "+string(e.Jurisdiction)+" records this: "+listed(keepers))
+	}
+	if own := strings.ToLower(string(e.Jurisdiction)) + "-"; len(keepers) == 0 && !e.Reported(now) && !strings.HasPrefix(string(e.Actor.Institution), own) {
+		return forbid("actor.institution", "the directory of "+string(e.Jurisdiction)+" has no directorate yet: one of its own begins it, with an id such as "+own+"des")
 	}
 	o, known := d.Officer(e.Actor.Officer)
 	if !known || e.Reported(now) {
