@@ -123,6 +123,9 @@ func TestTheDemoComesUpAndStaysAlive(t *testing.T) {
 	if code, _, problem := run(t, "alert", "list", "--server", address); code != exitNotAllowed {
 		t.Errorf("without a token: exit %d, %s", code, problem)
 	}
+	t.Run("in a browser", func(t *testing.T) {
+		signInAndOut(t, address, regexp.MustCompile(`/cases/[A-Z]{2}-\d+-\d+`).FindString(out.String()))
+	})
 	t.Setenv("TRAGA_TOKEN_FILE", token[1])
 	code, alerts, problem := run(t, "alert", "list", "--state", "overdue", "--server", address)
 	if code != exitOK || strings.Count(alerts, "overdue") < 5 {
