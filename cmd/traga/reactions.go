@@ -196,13 +196,9 @@ next one that is started does. An alert is told as it stands then; what comes af
 
 // withJournal opens the journal of a data directory for a command, beside the service.
 func (a *app) withJournal(cmd *cobra.Command, fn func(*reactions.Journal) error) (err error) {
-	c, err := loadConfig(cmd, a.environ)
+	dir, err := a.dataDirectory(cmd)
 	if err != nil {
 		return err
-	}
-	dir := c.get("data")
-	if dir == "" {
-		return usagef("say where traga keeps its data: --data DIR")
 	}
 	if err := isDirectory(dir); err != nil {
 		return err

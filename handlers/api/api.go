@@ -22,8 +22,10 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
+	"traga.internal/events/ledger"
 	"traga.internal/handlers/consult"
 	"traga.internal/handlers/record"
+	"traga.internal/handlers/sealing"
 	"traga.internal/projections"
 	"traga.internal/projections/registers"
 	verdicts "traga.internal/projections/safeguards"
@@ -47,8 +49,12 @@ type Config struct {
 	Desk *consult.Desk
 	// Verdicts answers which safeguards hold over all cases; a reader of the API's own when nil.
 	Verdicts *verdicts.Reader
-	Clock    func() time.Time
-	Log      *slog.Logger
+	// Ledger is that of the store, nil where it has none; Policy names the witnesses whose cosignatures are taken, nil for
+	// none.
+	Ledger sealing.Ledger
+	Policy *ledger.Policy
+	Clock  func() time.Time
+	Log    *slog.Logger
 	// Version is what the OpenAPI document says it is of.
 	Version string
 	// Closing is closed when the service begins to shut down: live streams end then.
@@ -68,6 +74,8 @@ type api struct {
 	verdicts  *verdicts.Reader
 	desk      *consult.Desk
 	registers *registers.Registers
+	ledger    sealing.Ledger
+	policy    *ledger.Policy
 	clock     func() time.Time
 	log       *slog.Logger
 	closing   <-chan struct{}
@@ -83,7 +91,8 @@ const maxBody = record.MaxAction + 1
 // beyond them is answered with a problem, and so is a wrong method. The mux must have no catch-all of one method
 // (GET /), which would contradict that; GET /{$} or / is fine.
 func Register(mux *http.ServeMux, c Config) {
-	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, registers: registers.New(c.Store), clock: c.Clock, log: c.Log, closing: c.Closing,
+	a := &api{store: c.Store, book: c.Book, recorder: c.Recorder, engine: c.Engine, registers: registers.New(c.Store),
+		ledger: c.Ledger, policy: c.Policy, clock: c.Clock, log: c.Log, closing: c.Closing,
 		patience: cmp.Or(c.Patience, 10*time.Second), heartbeat: cmp.Or(c.Heartbeat, 15*time.Second)}
 	if a.verdicts = c.Verdicts; a.verdicts == nil {
 		a.verdicts = verdicts.New(c.Engine)
@@ -100,8 +109,10 @@ func Register(mux *http.ServeMux, c Config) {
 	a.regionalRoutes(h)
 	a.directoryRoutes(h)
 	mux.HandleFunc("GET /v1/stream", a.stream)
+	a.checkpointRoutes(mux)
 	o := h.OpenAPI()
 	describeStream(o)
+	describeCheckpoint(o)
 	describeService(o)
 	describeSignIn(o)
 	others := elsewhere(o)
