@@ -63,6 +63,7 @@ func serviceSettings() []setting {
 func clientSettings() []setting {
 	return []setting{
 		{key: "data", help: "the directory of a store on this machine"},
+		{key: "keys", help: "directory of its keys (DATA.keys)"},
 		{key: "server", help: "ask the traga at this address, such as http://127.0.0.1:8080"},
 		{key: "token", help: "the token to sign in to the server with", secret: true},
 	}

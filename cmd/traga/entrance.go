@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -88,7 +87,7 @@ func (c *config) keys() string {
 	if dir := c.get("keys"); dir != "" || c.get("data") == "" {
 		return dir
 	}
-	return filepath.Clean(c.get("data")) + ".keys"
+	return keysBeside(c.get("data"))
 }
 
 // around puts who is asking, and what every answer carries, around the routes.

@@ -251,6 +251,9 @@ func TestServeBehindAProxy(t *testing.T) {
 	}})
 	t.Cleanup(proxy.Close)
 	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for wait := time.NewTicker(10 * time.Millisecond); ask(t, c, "GET", address+"/readyz", nil).StatusCode != http.StatusOK; { // the read models are being built
+		<-wait.C
+	}
 	for _, o := range []struct {
 		path, host, token string
 		want              int

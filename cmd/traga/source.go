@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"traga.internal/events"
-	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/auth"
 )
 
@@ -52,6 +51,7 @@ func language(cmd *cobra.Command) (string, error) {
 // source is where a reading command reads: a store's directory or a server. Exactly one is set.
 type source struct {
 	dir    string
+	keys   string // the directory of the store's keys
 	server *url.URL
 	token  string
 	at     events.AsOf
@@ -66,7 +66,7 @@ func (a *app) source(cmd *cobra.Command) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{dir: c.get("data"), token: c.get("token"), now: a.now, stderr: a.Err}
+	s := &source{dir: c.get("data"), keys: c.keys(), token: c.get("token"), now: a.now, stderr: a.Err}
 	server := c.get("server")
 	// A flag outweighs what the environment says of the other.
 	if s.dir != "" && server != "" {
@@ -103,15 +103,11 @@ func (a *app) source(cmd *cobra.Command) (*source, error) {
 }
 
 // openLog opens the store for reading, beside whoever writes to it.
-func (s *source) openLog(ctx context.Context) (*sqlitestore.Store, error) {
+func (s *source) openLog(ctx context.Context) (*protectedLog, error) {
 	if err := isDirectory(s.dir); err != nil {
 		return nil, err
 	}
-	log, err := sqlitestore.Open(ctx, s.dir, sqlitestore.ReadOnly())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: the directory %s holds no store yet; the first traga record, import or serve makes one", errNotFound, s.dir)
-	}
-	return log, err
+	return openForReading(ctx, s.dir, s.keys)
 }
 
 // isDirectory says what is wrong with the name of a store's directory that should be there.

@@ -66,6 +66,15 @@ func New(e *projections.Engine) *Reader {
 	return &Reader{engine: e, counting: make(chan struct{}, 1), known: make(map[string]ruling)}
 }
 
+// Forget drops what is remembered of cases, which are then judged anew.
+func (r *Reader) Forget(numbers ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range numbers {
+		delete(r.known, n)
+	}
+}
+
 // words are the bare verdicts of a case, in the order of the safeguards.
 type words []word
 
