@@ -54,6 +54,7 @@ func serviceSettings() []setting {
 		{key: "oidc.scopes", fallback: "profile", help: "what is asked for beside openid, with spaces between"},
 		{key: "session.idle", fallback: "30m", help: "a person who does nothing for so long is signed out"},
 		{key: "session.life", fallback: "12h", help: "after so long a person must sign in again"},
+		policySetting(),
 		{key: "metrics.token", help: "who bears it may read /metrics from elsewhere", secret: true, noFlag: true},
 		{key: "log.level", fallback: "info", help: "debug, info, warn or error"},
 		{key: "log.format", fallback: "text", help: "text or json"},
@@ -63,6 +64,7 @@ func serviceSettings() []setting {
 func clientSettings() []setting {
 	return []setting{
 		{key: "data", help: "the directory of a store on this machine"},
+		{key: "keys", help: "directory of its keys (DATA.keys)"},
 		{key: "server", help: "ask the traga at this address, such as http://127.0.0.1:8080"},
 		{key: "token", help: "the token to sign in to the server with", secret: true},
 	}
