@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"traga.internal/events"
-	"traga.internal/events/sqlitestore"
 )
 
 // finding is one line of traga doctor.
@@ -114,7 +113,7 @@ func examineDirectory(dir string) []finding {
 }
 
 // examineLog reads and decodes every event, and returns when the last one was recorded.
-func (a *app) examineLog(ctx context.Context, log *sqlitestore.Store) (time.Time, []finding, error) {
+func (a *app) examineLog(ctx context.Context, log *protectedLog) (time.Time, []finding, error) {
 	head, err := log.Head(ctx)
 	if err != nil {
 		return time.Time{}, nil, err
@@ -156,7 +155,7 @@ func (a *app) examineLog(ctx context.Context, log *sqlitestore.Store) (time.Time
 	return last, list, nil
 }
 
-func examineReadModels(ctx context.Context, s *source, log *sqlitestore.Store) []finding {
+func examineReadModels(ctx context.Context, s *source, log *protectedLog) []finding {
 	states, err := readModelStates(ctx, s, log)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []finding{{"read models", "ok", "none yet; they are built from the log when they are needed"}}

@@ -17,8 +17,8 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
-	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/api"
+	"traga.internal/handlers/erasure"
 	"traga.internal/handlers/record"
 )
 
@@ -29,8 +29,8 @@ func (a *app) writingFlags(cmd *cobra.Command) {
 }
 
 // openRecorder opens the store of a directory for writing; close it when done.
-func (a *app) openRecorder(ctx context.Context, dir string) (*record.Recorder, *sqlitestore.Store, error) {
-	store, err := sqlitestore.Open(ctx, dir, sqlitestore.WithClock(a.now))
+func (a *app) openRecorder(ctx context.Context, dir, keys string) (*record.Recorder, *protectedLog, error) {
+	store, err := openForWriting(ctx, dir, keys, a.now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -133,7 +133,7 @@ func (a *app) recordOne(ctx context.Context, s *source, body []byte, condition r
 			http.Header{"Content-Type": {"application/json"}, "If-Match": {ifMatch}}, &receipt)
 		return receipt, err
 	}
-	recorder, store, err := a.openRecorder(ctx, s.dir)
+	recorder, store, err := a.openRecorder(ctx, s.dir, s.keys)
 	if err != nil {
 		return receipt, err
 	}
@@ -240,7 +240,7 @@ stores nothing twice.`,
 			if s.dir == "" {
 				return usagef("import works on a store's directory: --data DIR")
 			}
-			recorder, store, err := a.openRecorder(cmd.Context(), s.dir)
+			recorder, store, err := a.openRecorder(cmd.Context(), s.dir, s.keys)
 			if err != nil {
 				return err
 			}
@@ -298,6 +298,9 @@ func (a *app) importFile(ctx context.Context, recorder *record.Recorder, name st
 // newRecorder is the write path to a store.
 func newRecorder(store events.Store, book *protocol.Book, now func() time.Time, more ...record.Option) *record.Recorder {
 	duties := func() record.Duties { return protocol.NewTracker(book) }
+	if s, ok := store.(erasure.Store); ok {
+		more = append(more, record.WithHolds(erasure.New(s, nil, nil).Held))
+	}
 	return record.New(store, book, append(more, record.WithClock(now), record.WithDuties(duties))...)
 }
 

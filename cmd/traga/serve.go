@@ -19,7 +19,9 @@ import (
 	"traga.internal/events"
 	"traga.internal/handlers/api"
 	"traga.internal/handlers/auth"
+	"traga.internal/handlers/consult"
 	"traga.internal/handlers/deadlines"
+	"traga.internal/handlers/erasure"
 	"traga.internal/handlers/metrics"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/web"
@@ -59,15 +61,19 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			if err != nil {
 				return err
 			}
-			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store")}, log, a.now, "", e)
+			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store"), keys: c.keys()}, log, a.now, "", e)
 			if err != nil {
 				return errors.Join(err, listener.Close())
+			}
+			react, err := n.react(cmd.Context(), c.get("data"), c.reactions)
+			if err != nil {
+				return errors.Join(err, listener.Close(), n.close())
 			}
 			if e.signIn == nil {
 				fmt.Fprintln(a.Err, "There is no sign-in (--insecure-no-auth): whoever can reach this machine reads and records everything.")
 			}
 			fmt.Fprintf(a.Err, "traga serves %s on %s://%s\n", c.get("data"), e.scheme(), listener.Addr())
-			return n.serve(cmd.Context(), listener)
+			return n.serve(cmd.Context(), listener, react)
 		}}
 	addSettings(c.Flags(), serviceSettings())
 	return c
@@ -109,11 +115,13 @@ func (a *app) logger(c *config) (*slog.Logger, error) {
 
 // node is a running traga: the store, its read models and what works on them.
 type node struct {
-	store    store
+	store    *protectedLog
+	rules    deadlines.Rules
 	engine   *projections.Engine
 	verdicts *verdicts.Reader
 	recorder *record.Recorder
 	watcher  *deadlines.Watcher
+	eraser   *erasure.Runner
 	metrics  *metrics.Metrics
 	handler  http.Handler
 	tls      *tls.Config // nil without TLS
@@ -136,6 +144,7 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 	}
 	shipped := protocol.NewBook()
 	rules := deadlines.Published(n.store, shipped)
+	n.rules = rules
 	book, err := rules(ctx)
 	if err != nil {
 		return nil, err
@@ -151,14 +160,16 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 	n.verdicts = verdicts.New(n.engine)
 	n.metrics = metrics.New(n.sources(now))
 	n.recorder = newRecorder(n.store, book, now, record.WithObserver(n.metrics))
+	n.eraser = erasure.New(n.store, n.recorder, n.purge, erasure.WithLog(log))
 	n.watcher = deadlines.New(n.store, rules, dueCases{n.engine}, deadlines.WithClock(now), deadlines.WithLog(log), deadlines.WithObserver(n.metrics.Appended))
 	mux := http.NewServeMux()
-	api.Register(mux, api.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Verdicts: n.verdicts, Clock: now, Log: log,
+	desk := consult.New(consult.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Clock: now, Policies: e.policies})
+	api.Register(mux, api.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Desk: desk, Verdicts: n.verdicts, Clock: now, Log: log,
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	door, signIns := e.around(mux, auth.NewOfficers(n.store))
-	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice, SignIns: signIns})
+	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Desk: desk, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns, Secure: e.secure})
 	n.handler = n.metrics.Observe(door)
 	return n, nil
 }
@@ -226,7 +237,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 	defer stop(nil)
 	server := n.server()
 	var work sync.WaitGroup
-	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge}, more...) {
+	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge, n.eraser.Run}, more...) {
 		work.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				stop(err) // a part of the service that ends by itself ends the service
@@ -272,6 +283,18 @@ func (n *node) watch(ctx context.Context) error {
 		n.log.ErrorContext(ctx, "the deadline watcher starts on read models that are not up to date", "error", err)
 	}
 	return n.watcher.Run(ctx)
+}
+
+// purge takes what was erased out of the read models and out of memory.
+func (n *node) purge(ctx context.Context, numbers []string) error {
+	if err := n.engine.Purge(ctx, numbers); err != nil {
+		return err
+	}
+	n.verdicts.Forget(numbers...)
+	for _, number := range numbers {
+		n.recorder.Forget(number)
+	}
+	return nil
 }
 
 // judge judges all cases once, so that the metrics and the lists of a large store need not wait for it later.

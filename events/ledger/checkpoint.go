@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -42,6 +43,16 @@ type Note struct {
 	Checkpoint
 	Signatures []Signature
 }
+
+// SignedCheckpoint is a checkpoint as a store keeps it.
+type SignedCheckpoint struct {
+	Size     int64
+	SignedAt time.Time // by the clock of who had it signed
+	Note     []byte    // what ParseNote reads, with the first cosignature of each witness
+}
+
+// ErrNoCheckpoint is matched by the error of asking a log for a checkpoint that it does not have.
+var ErrNoCheckpoint = errors.New("the log has no such checkpoint")
 
 const (
 	maxNote       = 64 << 10

@@ -190,6 +190,15 @@ type Cosigned struct {
 // Logs are the keys of the logs that the policy believes.
 func (p *Policy) Logs() []Key { return p.logs }
 
+// Witnesses are the keys of the policy's witnesses, in its order.
+func (p *Policy) Witnesses() []Key {
+	keys := make([]Key, len(p.witnesses))
+	for i, w := range p.witnesses {
+		keys[i] = w.key
+	}
+	return keys
+}
+
 // Witness is the key of the witness by its name in a signature line, for those who take cosignatures in.
 func (p *Policy) Witness(s Signature) (name string, key Key, known bool) {
 	for _, w := range p.witnesses {

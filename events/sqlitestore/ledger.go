@@ -10,7 +10,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"traga.internal/events"
-	"traga.internal/events/internal/treefile"
 	"traga.internal/events/ledger"
 )
 
@@ -34,9 +33,6 @@ type Leaf struct {
 	Event events.Recorded // as stored; without an id where the leaf is one of heads
 	Tag   ledger.Tag      // of the event's stream
 }
-
-// Checkpoint is a checkpoint as it was stored.
-type Checkpoint = treefile.Checkpoint
 
 // Ledger is the store's ledger, or fails with ErrNoLedger.
 func (s *Store) Ledger() (*Ledger, error) {
@@ -107,13 +103,13 @@ func (l *Ledger) Heads(ctx context.Context, size int64) (*ledger.HeadMap, error)
 
 // CheckpointUpTo is the last checkpoint of at most this size, if cosigned of those that a witness has cosigned. Of
 // ledger.MaxSize it is the latest. found is false when there is none.
-func (l *Ledger) CheckpointUpTo(ctx context.Context, size int64, cosigned bool) (c Checkpoint, found bool, err error) {
+func (l *Ledger) CheckpointUpTo(ctx context.Context, size int64, cosigned bool) (c ledger.SignedCheckpoint, found bool, err error) {
 	c, found, err = l.rows.tables.CheckpointUpTo(ctx, size, cosigned)
 	return c, found, l.store.explain(ctx, "read a checkpoint", err)
 }
 
 // CheckpointFrom is the first checkpoint of at least this size, if cosigned of those that a witness has cosigned.
-func (l *Ledger) CheckpointFrom(ctx context.Context, size int64, cosigned bool) (c Checkpoint, found bool, err error) {
+func (l *Ledger) CheckpointFrom(ctx context.Context, size int64, cosigned bool) (c ledger.SignedCheckpoint, found bool, err error) {
 	c, found, err = l.rows.tables.CheckpointFrom(ctx, size, cosigned)
 	return c, found, l.store.explain(ctx, "read a checkpoint", err)
 }
@@ -153,15 +149,12 @@ func (l *Ledger) AddCheckpoint(ctx context.Context, n *ledger.Note, signedAt tim
 		return fmt.Errorf("%s: %w", doing, ledger.ErrFork)
 	}
 	return l.write(ctx, doing, func(ctx context.Context, w *writer) error {
-		return w.rows.tables.AddCheckpoint(ctx, Checkpoint{Size: n.Size, SignedAt: signedAt, Note: n.Bytes()})
+		return w.rows.tables.AddCheckpoint(ctx, ledger.SignedCheckpoint{Size: n.Size, SignedAt: signedAt, Note: n.Bytes()})
 	})
 }
 
-// ErrNoCheckpoint is the error of a cosignature to a checkpoint that the store does not have.
-var ErrNoCheckpoint = errors.New("the store has no such checkpoint")
-
 // AddCosignature stores a witness's cosignature, made at a time by its clock, under the checkpoint. Whether it holds,
-// the caller has checked. It fails with ErrNoCheckpoint, and does nothing when it is there already.
+// the caller has checked. It fails with ledger.ErrNoCheckpoint, and does nothing when it is there already.
 func (l *Ledger) AddCosignature(ctx context.Context, c ledger.Checkpoint, s ledger.Signature, at time.Time) error {
 	const doing = "store a cosignature"
 	stored, found, err := l.CheckpointUpTo(ctx, c.Size, false)
@@ -169,14 +162,14 @@ func (l *Ledger) AddCosignature(ctx context.Context, c ledger.Checkpoint, s ledg
 		return err
 	}
 	if !found || stored.Size != c.Size {
-		return fmt.Errorf("%s: %w: of %d leaves", doing, ErrNoCheckpoint, c.Size)
+		return fmt.Errorf("%s: %w: of %d leaves", doing, ledger.ErrNoCheckpoint, c.Size)
 	}
 	n, err := ledger.ParseNote(stored.Note)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, damaged("the checkpoint of %d leaves can't be read", c.Size))
 	}
 	if n.Checkpoint != c {
-		return fmt.Errorf("%s: %w: the one of %d leaves is another", doing, ErrNoCheckpoint, c.Size)
+		return fmt.Errorf("%s: %w: the one of %d leaves is another", doing, ledger.ErrNoCheckpoint, c.Size)
 	}
 	return l.write(ctx, doing, func(ctx context.Context, w *writer) error {
 		return w.rows.tables.AddCosignature(ctx, c.Size, s.Name, at, []byte(s.Line()))

@@ -282,7 +282,7 @@ func TestCheckpointsAndCosignatures(t *testing.T) {
 	if err := l.AddCheckpoint(t.Context(), fork, at); !errors.Is(err, ledger.ErrFork) {
 		t.Errorf("a checkpoint of another tree: %v", err)
 	}
-	if err := l.AddCosignature(t.Context(), fork.Checkpoint, witness.Cosign(fork.Checkpoint, at), at); !errors.Is(err, ErrNoCheckpoint) {
+	if err := l.AddCosignature(t.Context(), fork.Checkpoint, witness.Cosign(fork.Checkpoint, at), at); !errors.Is(err, ledger.ErrNoCheckpoint) {
 		t.Errorf("a cosignature to another tree: %v", err)
 	}
 }

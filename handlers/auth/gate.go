@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -98,7 +99,8 @@ func NewGate(c Config) *Gate {
 var open = map[string]bool{
 	"GET /livez": true, "GET /readyz": true, "GET /static/{file}": true, "GET /docs": true, "GET /openapi.json": true, "GET /openapi.yaml": true,
 	"GET /sign-in": true, "GET /sign-in/provider": true, "GET /sign-in/callback": true, "POST /sign-in/token": true, "POST /sign-in/demo": true,
-	"POST /sign-out": true,
+	"POST /sign-out":     true,
+	"GET /v1/checkpoint": true, "POST /v1/checkpoint/cosignatures": true, // hashes and signatures only
 }
 
 // Handler lets requests through to the mux with their Identity. What may pass without one is decided by the route that
@@ -357,7 +359,7 @@ func (g *Gate) toSignIn(w http.ResponseWriter, r *http.Request, reason, next str
 func Inside(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(address, "/") || strings.HasPrefix(address, "//") ||
-		strings.HasPrefix(u.Path, "//") || strings.HasPrefix(u.Path, "/sign-") ||
+		path.Clean(u.Path) != u.Path || strings.HasPrefix(u.Path, "/sign-") ||
 		strings.ContainsFunc(address, func(c rune) bool { return c == '\\' || c <= ' ' || c == 0x7f }) {
 		return "/"
 	}

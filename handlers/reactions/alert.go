@@ -25,7 +25,7 @@ const (
 
 // Alert is one duty that is due soon or overdue, as its receivers are told of it. It names no case and no person.
 type Alert struct {
-	// ID is the same for the same duty of the same case: UUIDv5 of both.
+	// ID is obligations.AlertID: the same for the same duty of the same case.
 	ID           uuid.UUID           `json:"id"`
 	State        State               `json:"state"`
 	Jurisdiction events.Jurisdiction `json:"jurisdiction"`
@@ -48,7 +48,7 @@ func AlertID(number, obligation string) uuid.UUID {
 }
 
 func alertOf(a *obligations.Alert, now time.Time) Alert {
-	out := Alert{ID: AlertID(a.Case, a.Obligation), State: State(a.State), Jurisdiction: a.Jurisdiction, Rule: a.Rule, Duty: a.Duty, Severity: a.Severity,
+	out := Alert{ID: obligations.AlertID(a.Case, a.Obligation), State: State(a.State), Jurisdiction: a.Jurisdiction, Rule: a.Rule, Duty: a.Duty, Severity: a.Severity,
 		Escalation: a.Escalation, Due: a.Due, OverdueFrom: a.OverdueFrom.UTC(), Since: now.UTC().Truncate(time.Microsecond)}
 	if a.DutyHolder != nil {
 		out.DutyHolder = *a.DutyHolder

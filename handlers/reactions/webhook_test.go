@@ -14,6 +14,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"traga.internal/handlers/reactions"
+	"traga.internal/projections/obligations"
 )
 
 // hook is a receiver of webhooks. It checks each signature with the specification's own library.
@@ -91,7 +92,7 @@ func TestAWebhookIsToldEachChangeOnce(t *testing.T) {
 	eventually(t, "the alert is told", func() bool { return h.taken() == 1 })
 	one := h.last(t)[0]
 	if one.State != "overdue" || one.Due != "2026-03-02" || one.Title == "" ||
-		one.ID != reactions.AlertID(secretCase, "notify-csw").String() || one.Page != "https://traga.example.org/alerts/"+one.ID {
+		one.ID != obligations.AlertID(secretCase, "notify-csw").String() || one.Page != "https://traga.example.org/alerts/"+one.ID {
 		t.Errorf("told: %+v", one)
 	}
 	stop()
@@ -164,7 +165,7 @@ func TestWhatIsRefusedIsParkedAndReplayed(t *testing.T) {
 	h.answer(http.StatusOK)
 	w.replay(p.Number)
 	eventually(t, "the replay is told", func() bool { return h.taken() == 2 && len(w.parked()) == 0 })
-	if a := h.last(t); len(a) != 1 || a[0].ID != reactions.AlertID(secretCase, "notify-csw").String() {
+	if a := h.last(t); len(a) != 1 || a[0].ID != obligations.AlertID(secretCase, "notify-csw").String() {
 		t.Errorf("replayed: %+v", a)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"traga.internal/events"
+	"traga.internal/events/ledger"
 )
 
 // Schema makes the tables.
@@ -208,15 +209,8 @@ func (t *Tables) NextHeads(ctx context.Context, place int64) (at int64, leaf []b
 	return at, leaf, err == nil, err
 }
 
-// Checkpoint is a signed state of the tree.
-type Checkpoint struct {
-	Size     int64
-	SignedAt time.Time // by the clock of who had it signed
-	Note     []byte    // with the first cosignature of each witness
-}
-
 // AddCheckpoint stores a checkpoint, unless there is one of this size.
-func (t *Tables) AddCheckpoint(ctx context.Context, c Checkpoint) error {
+func (t *Tables) AddCheckpoint(ctx context.Context, c ledger.SignedCheckpoint) error {
 	_, err := t.insertCheckpoint.ExecContext(ctx, c.Size, c.SignedAt.UnixMicro(), c.Note)
 	return err
 }
@@ -238,16 +232,16 @@ func (t *Tables) CosignedAt(ctx context.Context, witness string) (time.Time, err
 
 // CheckpointUpTo is the largest checkpoint of at most this size, CheckpointFrom the smallest of at least this size;
 // if cosigned, of those that a witness has cosigned. found is false when there is none.
-func (t *Tables) CheckpointUpTo(ctx context.Context, size int64, cosigned bool) (c Checkpoint, found bool, err error) {
+func (t *Tables) CheckpointUpTo(ctx context.Context, size int64, cosigned bool) (c ledger.SignedCheckpoint, found bool, err error) {
 	return t.oneCheckpoint(ctx, t.checkpointTo, size, cosigned)
 }
 
 // CheckpointFrom: see CheckpointUpTo.
-func (t *Tables) CheckpointFrom(ctx context.Context, size int64, cosigned bool) (c Checkpoint, found bool, err error) {
+func (t *Tables) CheckpointFrom(ctx context.Context, size int64, cosigned bool) (c ledger.SignedCheckpoint, found bool, err error) {
 	return t.oneCheckpoint(ctx, t.checkpointFrom, size, cosigned)
 }
 
-func (t *Tables) oneCheckpoint(ctx context.Context, query *sql.Stmt, size int64, cosigned bool) (c Checkpoint, found bool, err error) {
+func (t *Tables) oneCheckpoint(ctx context.Context, query *sql.Stmt, size int64, cosigned bool) (c ledger.SignedCheckpoint, found bool, err error) {
 	var signedAt int64
 	err = query.QueryRowContext(ctx, size, cosigned).Scan(&c.Size, &signedAt, &c.Note)
 	if errors.Is(err, sql.ErrNoRows) {
