@@ -35,6 +35,9 @@ func (d *Directory) Decide(e *events.Event, now time.Time) []*casefile.Refusal {
 // form is that of an institution's id: it stands in file names, addresses and the rules of the protocol.
 var form = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
+// language is the form of a language tag.
+var language = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+
 func malformed(e *events.Event, now time.Time) *casefile.Refusal {
 	wrong := func(field, expected, got string) *casefile.Refusal {
 		return casefile.Malformed(&events.FieldError{Field: field, Expected: expected, Got: got})
@@ -52,6 +55,8 @@ func malformed(e *events.Event, now time.Time) *casefile.Refusal {
 			return wrong("data.institution", "an id of small letters, digits and hyphens such as mk-csw-skopje", "something else")
 		case !slices.ContainsFunc(slices.Collect(maps.Values(data.Name)), func(name string) bool { return !blank(name) }):
 			return wrong("data.name", "its name in one language at least", "none")
+		case slices.ContainsFunc(slices.Collect(maps.Keys(data.Name)), func(lang string) bool { return !language.MatchString(lang) }):
+			return wrong("data.name", "names by language, such as en, mk, sq or sr-Latn", "another key")
 		case len(data.Role) == 0:
 			return wrong("data.role", "the roles in which it acts, one at least", "none")
 		case slices.Contains(data.Role, events.System):
