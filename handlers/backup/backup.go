@@ -26,6 +26,7 @@ import (
 
 	"traga.internal/events"
 	"traga.internal/events/sqlitestore"
+	"traga.internal/events/vault"
 	"traga.internal/handlers/reactions"
 )
 
@@ -215,7 +216,11 @@ func verifyLog(ctx context.Context, dir string, m *Manifest, progress Progress) 
 			return err
 		}
 		for i := range page.Events {
-			if _, err := events.Decode(&page.Events[i]); err != nil {
+			concealed, err := vault.Conceal(&page.Events[i]) // the keys are not here
+			if err == nil {
+				_, err = events.Decode(&concealed)
+			}
+			if err != nil {
 				return err
 			}
 		}
