@@ -56,6 +56,7 @@ func serviceSettings() []setting {
 		{key: "oidc.scopes", fallback: "profile", help: "what is asked for beside openid, with spaces between"},
 		{key: "session.idle", fallback: "30m", help: "a person who does nothing for so long is signed out"},
 		{key: "session.life", fallback: "12h", help: "after so long a person must sign in again"},
+		policySetting(),
 		{key: "metrics.token", help: "who bears it may read /metrics from elsewhere", secret: true, noFlag: true},
 		{key: "log.level", fallback: "info", help: "debug, info, warn or error"},
 		{key: "log.format", fallback: "text", help: "text or json"},

@@ -45,7 +45,19 @@ func issue(t *testing.T, dir, officer string, more ...string) string {
 func enter(t *testing.T, dir string, more ...string) string {
 	t.Helper()
 	errs := watch(`on (https?://\S+)\n`)
-	return start(t, watch("never"), errs, errs, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, more...)...)
+	address := start(t, watch("never"), errs, errs, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, more...)...)
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	defer c.CloseIdleConnections()
+	for again := time.NewTicker(5 * time.Millisecond); ; <-again.C { // the read models of a new store take a moment
+		res, err := c.Get(address + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode == http.StatusOK {
+			return address
+		}
+	}
 }
 
 const opening = `{"case":"MK-2026-0001","type":"CaseOpened","actor":{"officer":"a.petrova","role":"prison-treatment","institution":"mk-prison-idrizovo"},

@@ -20,6 +20,7 @@ import (
 	"traga.internal/handlers/deadlines"
 	"traga.internal/projections"
 	"traga.internal/projections/accesslog"
+	"traga.internal/projections/involvement"
 	"traga.internal/projections/obligations"
 	"traga.internal/projections/regional"
 	verdicts "traga.internal/projections/safeguards"
@@ -30,7 +31,7 @@ import (
 // readModelList are the read models that traga keeps.
 func readModelList() []projections.Projection {
 	return []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection(), verdicts.Projection(),
-		accesslog.Projection()}
+		accesslog.Projection(), involvement.Projection()}
 }
 
 // loadBook is the rules and calendars in force in a store: the shipped ones and what was published and decreed in it.

@@ -19,6 +19,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/handlers/api"
 	"traga.internal/handlers/auth"
+	"traga.internal/handlers/consult"
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/erasure"
 	"traga.internal/handlers/metrics"
@@ -162,12 +163,14 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 	n.eraser = erasure.New(n.store, n.recorder, n.purge, erasure.WithLog(log))
 	n.watcher = deadlines.New(n.store, rules, dueCases{n.engine}, deadlines.WithClock(now), deadlines.WithLog(log), deadlines.WithObserver(n.metrics.Appended))
 	mux := http.NewServeMux()
-	api.Register(mux, api.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Verdicts: n.verdicts, Clock: now, Log: log,
+	desk := consult.New(consult.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Clock: now, Policies: e.policies})
+	proofs, _ := evidenceOf(n.store) // nil where the store has no ledger: then there are none
+	api.Register(mux, api.Config{Evidence: proofs, Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Desk: desk, Verdicts: n.verdicts, Clock: now, Log: log,
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	door, signIns := e.around(mux, auth.NewOfficers(n.store))
-	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns})
+	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Desk: desk, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns, Secure: e.secure})
 	n.handler = n.metrics.Observe(door)
 	return n, nil
 }

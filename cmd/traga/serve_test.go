@@ -128,7 +128,7 @@ func TestTheDemoComesUpAndStaysAlive(t *testing.T) {
 	})
 	t.Setenv("TRAGA_TOKEN_FILE", token[1])
 	code, alerts, problem := run(t, "alert", "list", "--state", "overdue", "--server", address)
-	if code != exitOK || strings.Count(alerts, "overdue") < 5 {
+	if code != exitOK || !strings.Contains(alerts, "overdue") || regexp.MustCompile(`\b(AL|BA|ME|RS|XK)-20`).MatchString(alerts) { // the ombudsman's mandate ends at the border
 		t.Errorf("exit %d, %s%s", code, alerts, problem)
 	}
 	if code, tail, problem := run(t, "event", "tail", "--limit", "1", "--server", address); code != exitOK || tail == "" {

@@ -24,6 +24,8 @@ import (
 func (a *app) readingFlags(cmd *cobra.Command) {
 	addSettings(cmd.Flags(), clientSettings())
 	cmd.Flags().String("at", "", "as known then: an instant such as 2026-03-02T10:15:00+01:00, or a position")
+	cmd.Flags().String("why", "", "why you look, in one line: a server puts it on record, and shows some information for a stated need only")
+	cmd.Flags().String("purpose", "", "the purpose that you look for, such as supervision")
 	langFlag(cmd)
 	a.jsonFlag(cmd)
 }
@@ -57,8 +59,10 @@ type source struct {
 	at     events.AsOf
 	atText string
 	lang   string
-	now    func() time.Time
-	stderr io.Writer
+	// why and purpose are what a server is told of why one looks.
+	why, purpose string
+	now          func() time.Time
+	stderr       io.Writer
 }
 
 func (a *app) source(cmd *cobra.Command) (*source, error) {
@@ -96,6 +100,11 @@ func (a *app) source(cmd *cobra.Command) (*source, error) {
 		s.atText = f.Value.String()
 		if s.at, err = events.ParseAsOf(s.atText); err != nil {
 			return nil, &usageError{fmt.Errorf("--%w", err)}
+		}
+	}
+	for flag, into := range map[string]*string{"why": &s.why, "purpose": &s.purpose} {
+		if f := cmd.Flags().Lookup(flag); f != nil {
+			*into = f.Value.String()
 		}
 	}
 	s.lang, err = language(cmd)
@@ -168,10 +177,16 @@ func (s *source) ask(ctx context.Context, method string, u *url.URL, body io.Rea
 	return res.Header, nil
 }
 
-// sign adds the token to a request.
+// sign adds to a request who asks, and why.
 func (s *source) sign(req *http.Request) {
 	if s.token != "" {
 		req.Header.Set("Authorization", "Bearer "+s.token)
+	}
+	if s.why != "" {
+		req.Header.Set("Traga-Justification", "UTF-8''"+url.PathEscape(s.why)) // RFC 8187: a header is Latin only
+	}
+	if s.purpose != "" {
+		req.Header.Set("Traga-Purpose", s.purpose)
 	}
 }
 
