@@ -2,6 +2,8 @@
 // reader has not touched it, shows them by itself. When its reader has been signed out, it leaves the screen. Everything
 // works without this script.
 "use strict";
+// Back from elsewhere: what the browser kept of the page may be old, or no longer for who looks now.
+addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 (() => {
   const notice = document.getElementById("live");
   if (!notice || !notice.dataset.stream || !window.EventSource) return;
