@@ -59,6 +59,7 @@ func serviceSettings() []setting {
 func clientSettings() []setting {
 	return []setting{
 		{key: "data", help: "the directory of a store on this machine"},
+		{key: "keys", help: "the directory of its keys (DATA.keys)"},
 		{key: "server", help: "ask the traga at this address, such as http://127.0.0.1:8080"},
 		{key: "token", help: "the token to sign in to the server with", secret: true},
 	}
@@ -67,7 +68,7 @@ func clientSettings() []setting {
 // allSettings are the keys that a configuration file or the environment may name.
 func allSettings() []setting {
 	all := serviceSettings()
-	for _, s := range clientSettings() {
+	for _, s := range append(clientSettings(), sealSettings()...) {
 		if !slices.ContainsFunc(all, func(t setting) bool { return t.key == s.key }) {
 			all = append(all, s)
 		}

@@ -75,7 +75,7 @@ func exitCode(err error) int {
 		return refusalCode(refusal.Because)
 	case errors.Is(err, events.ErrConflict), errors.Is(err, record.ErrPrecondition):
 		return exitConflict
-	case errors.Is(err, events.ErrDamaged):
+	case errors.Is(err, events.ErrDamaged), isBroken(err):
 		return exitIntegrity
 	}
 	return exitFailure

@@ -276,7 +276,7 @@ activated before stays under the old one.`,
 			if err != nil {
 				return err
 			}
-			receipt, err := a.publish(cmd.Context(), s.dir, &record.Action{Jurisdiction: j, Type: "ProtocolPublished",
+			receipt, err := a.publish(cmd.Context(), s, &record.Action{Jurisdiction: j, Type: "ProtocolPublished",
 				Actor: events.Actor{Officer: text("officer"), Role: events.Role(text("role")), Institution: events.Institution(text("institution"))},
 				Data:  &events.ProtocolPublished{Version: rules.Version, EffectiveFrom: from, Rules: rules.JSON, Digest: rules.Digest}})
 			if err != nil {
@@ -295,14 +295,18 @@ activated before stays under the old one.`,
 	return c
 }
 
-func (a *app) publish(ctx context.Context, dir string, action *record.Action) (_ record.Receipt, err error) {
+func (a *app) publish(ctx context.Context, s *source, action *record.Action) (receipt record.Receipt, err error) {
 	if strings.TrimSpace(action.Actor.Officer) == "" || action.Actor.Institution == "" {
 		return record.Receipt{}, usagef("--officer and --institution: say who publishes it")
 	}
-	recorder, store, err := a.openRecorder(ctx, dir)
+	recorder, store, err := a.openRecorder(ctx, s.dir)
 	if err != nil {
 		return record.Receipt{}, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return recorder.Record(ctx, action, record.AnyRevision)
+	err = a.sealed(ctx, s.config, store, func() error {
+		receipt, err = recorder.Record(ctx, action, record.AnyRevision)
+		return err
+	})
+	return receipt, err
 }

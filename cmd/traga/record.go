@@ -24,13 +24,13 @@ import (
 
 // writingFlags are those of the commands that write or ask whether they could.
 func (a *app) writingFlags(cmd *cobra.Command) {
-	addSettings(cmd.Flags(), clientSettings())
+	addSettings(cmd.Flags(), append(clientSettings(), sealSettings()[:2]...))
 	a.jsonFlag(cmd)
 }
 
 // openRecorder opens the store of a directory for writing; close it when done.
 func (a *app) openRecorder(ctx context.Context, dir string) (*record.Recorder, *sqlitestore.Store, error) {
-	store, err := sqlitestore.Open(ctx, dir, sqlitestore.WithClock(a.now))
+	store, err := a.openToWrite(ctx, dir, a.now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -39,6 +39,21 @@ func (a *app) openRecorder(ctx context.Context, dir string) (*record.Recorder, *
 		return nil, nil, errors.Join(err, store.Close())
 	}
 	return newRecorder(store, book, a.now), store, nil
+}
+
+// openToWrite opens the store of a directory for writing, and tells how far it has come where that takes long.
+func (a *app) openToWrite(ctx context.Context, dir string, now func() time.Time) (*sqlitestore.Store, error) {
+	var p *progress
+	store, err := sqlitestore.Open(ctx, dir, sqlitestore.WithClock(now), sqlitestore.WithProgress(func(done, total uint64) {
+		if p == nil {
+			p = a.progress("make the ledger of the entries")
+		}
+		p.report(int64(done), int64(total))
+	}))
+	if p != nil {
+		p.done()
+	}
+	return store, err
 }
 
 // input reads a file, or standard input for "-".
@@ -138,7 +153,11 @@ func (a *app) recordOne(ctx context.Context, s *source, body []byte, condition r
 		return receipt, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return recorder.Record(ctx, action, condition)
+	err = a.sealed(ctx, s.config, store, func() error {
+		receipt, err = recorder.Record(ctx, action, condition)
+		return err
+	})
+	return receipt, err
 }
 
 // addressOf is where a server takes the action: at its case, or at its jurisdiction's directory.
@@ -247,15 +266,26 @@ stores nothing twice.`,
 			defer store.Close()
 			dry, _ := cmd.Flags().GetBool("dry-run")
 			results := []record.ImportResult{}
-			for _, name := range args {
-				r, err := a.importFile(cmd.Context(), recorder, name, dry)
-				if err != nil {
-					for i, r := range results {
-						fmt.Fprintf(a.Err, "%s was taken in before: %d recorded, %d were there already\n", args[i], r.Recorded, r.Repeated)
+			take := func() error {
+				for _, name := range args {
+					r, err := a.importFile(cmd.Context(), recorder, name, dry)
+					if err != nil {
+						for i, r := range results {
+							fmt.Fprintf(a.Err, "%s was taken in before: %d recorded, %d were there already\n", args[i], r.Recorded, r.Repeated)
+						}
+						return err
 					}
-					return err
+					results = append(results, r)
 				}
-				results = append(results, r)
+				return nil
+			}
+			if dry {
+				err = take()
+			} else {
+				err = a.sealed(cmd.Context(), s.config, store, take)
+			}
+			if err != nil {
+				return err
 			}
 			return a.print(cmd, results, func(w io.Writer) {
 				for i, r := range results {

@@ -24,6 +24,7 @@ import (
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/metrics"
 	"traga.internal/handlers/record"
+	"traga.internal/handlers/sealing"
 	"traga.internal/handlers/web"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
@@ -59,7 +60,11 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			if err != nil {
 				return err
 			}
-			n, err := a.openNode(cmd.Context(), c.get("data"), log, a.now, "", e)
+			seals, err := sealsOf(c)
+			if err != nil {
+				return errors.Join(err, listener.Close())
+			}
+			n, err := a.openNode(cmd.Context(), c.get("data"), log, a.now, "", e, seals)
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
@@ -69,7 +74,7 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			fmt.Fprintf(a.Err, "traga serves %s on %s://%s\n", c.get("data"), e.scheme(), listener.Addr())
 			return n.serve(cmd.Context(), listener)
 		}}
-	addSettings(c.Flags(), serviceSettings())
+	addSettings(c.Flags(), append(serviceSettings(), sealSettings()...))
 	return c
 }
 
@@ -114,6 +119,7 @@ type node struct {
 	verdicts *verdicts.Reader
 	recorder *record.Recorder
 	watcher  *deadlines.Watcher
+	sealer   *sealing.Sealer
 	metrics  *metrics.Metrics
 	handler  http.Handler
 	tls      *tls.Config // nil without TLS
@@ -124,14 +130,21 @@ type node struct {
 
 // openNode opens the store in dir and everything above it, with its entrance. now is the clock of the store and of all
 // reads.
-func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now func() time.Time, notice string, e *entrance) (_ *node, err error) {
+func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now func() time.Time, notice string, e *entrance, seals *seals) (_ *node, err error) {
 	n := &node{log: log, closing: make(chan struct{}), now: now, tls: e.tls}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if n.store, err = sqlitestore.Open(ctx, dir, sqlitestore.WithClock(now)); err != nil {
+	if n.store, err = a.openToWrite(ctx, dir, now); err != nil {
+		return nil, err
+	}
+	if n.sealer, err = seals.sealer(ctx, n.store, now, log); err != nil {
+		return nil, err
+	}
+	entries, err := n.store.Ledger()
+	if err != nil {
 		return nil, err
 	}
 	shipped := protocol.NewBook()
@@ -151,7 +164,7 @@ func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now fu
 	n.recorder = newRecorder(n.store, book, now, record.WithObserver(n.metrics))
 	n.watcher = deadlines.New(n.store, rules, dueCases{n.engine}, deadlines.WithClock(now), deadlines.WithLog(log), deadlines.WithObserver(n.metrics.Appended))
 	mux := http.NewServeMux()
-	api.Register(mux, api.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Verdicts: n.verdicts, Clock: now, Log: log,
+	api.Register(mux, api.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Verdicts: n.verdicts, Ledger: entries, Policy: seals.policy, Clock: now, Log: log,
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
@@ -181,14 +194,21 @@ func (n *node) ready(ctx context.Context) error {
 			return fmt.Errorf("the read model %s is %s", p.Name, p.State)
 		}
 	}
-	return nil
+	return n.sealer.Health()
 }
+
+// seal has what is recorded sealed, soon after.
+func (n *node) seal(ctx context.Context) error { return n.sealer.Run(ctx, n.store) }
 
 func (n *node) sources(now func() time.Time) metrics.Sources {
 	return metrics.Sources{
 		LogSize: func(ctx context.Context) (uint64, error) {
 			head, err := n.store.Head(ctx)
 			return head.Commit, err
+		},
+		Seals: func(ctx context.Context) (metrics.Seals, error) {
+			s, err := n.sealer.Status(ctx)
+			return metrics.Seals{SignedAt: s.SignedAt, Cosigned: s.Cosigned}, err
 		},
 		Lags: func(ctx context.Context) ([]metrics.Lag, error) {
 			states, err := n.engine.List(ctx)
@@ -224,7 +244,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 	defer stop(nil)
 	server := n.server()
 	var work sync.WaitGroup
-	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge}, more...) {
+	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge, n.seal}, more...) {
 		work.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				stop(err) // a part of the service that ends by itself ends the service

@@ -52,6 +52,9 @@ With --generate N it makes a realistic log of N fictional events instead; the sa
 			if errors.Is(err, simulate.ErrNotEmpty) {
 				return usagef("--data: %w", err)
 			}
+			if err == nil && dir != "" {
+				err = a.sealDirectory(cmd)
+			}
 			if err != nil {
 				return err
 			}
@@ -131,6 +134,9 @@ func (a *app) generate(cmd *cobra.Command, dir string, n, seed int64) error {
 	p.done()
 	if errors.Is(err, simulate.ErrNotEmpty) {
 		return usagef("--data: %w", err)
+	}
+	if err == nil {
+		err = a.sealDirectory(cmd)
 	}
 	if err != nil {
 		return err
