@@ -28,6 +28,8 @@ type group struct {
 	limit   int     // events a transaction
 	// kept is what the members know of their tables, as of the last commit.
 	kept map[*generation]*any
+	// purged is how often personal data had been taken out when the folder was made.
+	purged int64
 }
 
 func (e *Engine) newGroup(at events.Position, members ...*generation) *group {
@@ -74,6 +76,9 @@ type lost struct {
 // advance goes on until the log's head, or a position where one is given, and returns the members that failed on
 // the way. Any error is trouble that is not an event's: then the group stands at its last checkpoint.
 func (g *group) advance(ctx context.Context, upTo events.Position, progress func(events.Position, int)) (failed []lost, err error) {
+	if n := g.e.purges.Load(); n != g.purged {
+		g.folder, g.kept, g.purged = nil, nil, n // they may hold what was erased
+	}
 	if g.folder == nil {
 		g.folder = newFolder(g.e.store, g.e.book, g.at, g.e.o.shards, g.e.o.memory)
 	}
@@ -256,6 +261,9 @@ func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 		var left []*generation
 		var bad *lost
 		err = f.transact(ctx, func() error {
+			if g.e.purges.Load() != g.purged {
+				return errPurged
+			}
 			for _, m := range g.members {
 				there, err := f.holds(ctx, m)
 				if err != nil {

@@ -16,16 +16,12 @@ func (e *Engine) Clock(ctx context.Context, asOf events.AsOf, now time.Time) (ti
 	}
 	at := asOf.Position
 	for range 2 {
-		before := events.Position{Commit: at.Commit, Prepare: at.Prepare - 1}
-		if at.Commit == at.Prepare {
-			before = events.At(at.Commit - 1)
-		}
-		page, err := e.store.ReadAll(ctx, before, 1, events.Filter{})
+		r, found, err := events.EventAt(ctx, e.store, at)
 		if err != nil {
 			return time.Time{}, fmt.Errorf("read the log at %s: %w", at, err)
 		}
-		if len(page.Events) > 0 && !page.Events[0].Position.After(asOf.Position) {
-			return page.Events[0].RecordedAt, nil
+		if found {
+			return r.RecordedAt, nil
 		}
 		// The position is beyond the last event: that one's time it is.
 		if at, err = e.store.Head(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -42,6 +43,7 @@ type Engine struct {
 	active  bool  // Run follows the log
 
 	damage chan struct{} // told by a reader that met damage
+	purges atomic.Int64  // how often personal data was taken out
 }
 
 // Option changes how Open opens the projections.

@@ -137,7 +137,7 @@ func openOwned(ctx context.Context, path string) (_ *file, err error) {
 	// In WAL mode with synchronous=NORMAL a power cut may lose the last transactions, never a part of one; they
 	// are then built again from the log.
 	if f.writer, err = sql.Open("sqlite", dsn(path, "rwc", "page_size(8192)", "journal_mode(wal)", "synchronous(normal)", "cache_size(-65536)",
-		"wal_autocheckpoint(16000)", "temp_store(memory)")); err != nil {
+		"wal_autocheckpoint(16000)", "temp_store(memory)", "secure_delete(1)")); err != nil {
 		return nil, err
 	}
 	f.writer.SetMaxOpenConns(1)

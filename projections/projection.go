@@ -22,6 +22,9 @@ type Projection struct {
 	Tables     []Table
 	// Collect begins a collector for one page of the log. Several may be at work at once, for different cases.
 	Collect func() Collector
+	// Purge takes protected values out of the rows of cases, by their numbers, when their keys were destroyed. It is nil
+	// for a projection whose rows hold none.
+	Purge func(ctx context.Context, tx *Tx, numbers []string) error
 }
 
 // Table is a table of a projection. In every statement given to the engine, {name} stands for the generation's

@@ -216,11 +216,15 @@ func (e *Engine) step(ctx context.Context, run *errgroup.Group, g *group, upTo e
 	if len(g.members) == 0 {
 		return nil
 	}
-	failed, err := g.advance(ctx, upTo, e.reporter(ctx, g, progress))
-	for _, l := range failed {
-		run.Go(func() error { return e.search(ctx, run, l) })
+	for {
+		failed, err := g.advance(ctx, upTo, e.reporter(ctx, g, progress))
+		for _, l := range failed {
+			run.Go(func() error { return e.search(ctx, run, l) })
+		}
+		if !errors.Is(err, errPurged) {
+			return err
+		}
 	}
-	return err
 }
 
 // search finds the event that a projection could not digest: it goes on with transactions of one event. Should

@@ -112,38 +112,43 @@ func (c *Case) consented(role events.Role, category events.Category, at time.Tim
 // wrong recipient or unlawful; those that were asked for information or to decide on a refusal; and those that acted in it.
 // Who only asks, or only answers what was sent, does not take part by that: else anyone could let himself in.
 func Parts(h *history.History) []events.Institution {
-	found := map[events.Institution]bool{}
+	var all []events.Institution
 	recalled := recalls(h)
 	for _, e := range h.Entries() {
-		if !e.Stands() {
-			continue
-		}
-		if e.Actor.Role != events.System && takesPart(e.Now) {
-			found[e.Actor.Institution] = true
-		}
-		switch d := e.Now.(type) {
-		case *events.CaseOpened:
-			found[d.Institution] = true
-		case *events.PrisonTransferred:
-			found[d.From], found[d.To] = true, true
-		case *events.InformationRequested:
-			found[d.From.Institution] = true
-		case *events.RefusalAppealed:
-			found[d.To.Institution] = true
-		}
-		if d, ok := events.DisclosureOf(e.Now); ok && !recalled[e] {
-			for _, r := range d.Recipients {
-				found[r.Institution] = true
-			}
-		}
-	}
-	delete(found, "")
-	all := make([]events.Institution, 0, len(found))
-	for i := range found {
-		all = append(all, i)
+		all = append(all, partsOf(e, !recalled[e])...)
 	}
 	slices.Sort(all)
-	return all
+	return slices.Compact(all)
+}
+
+// PartsOf are the institutions that have a part in the case by this one entry as it stands, each perhaps more than once. It
+// does not look whether what it shared was recalled.
+func PartsOf(e *history.Entry) []events.Institution { return partsOf(e, true) }
+
+func partsOf(e *history.Entry, shared bool) []events.Institution {
+	if !e.Stands() {
+		return nil
+	}
+	var found []events.Institution
+	if e.Actor.Role != events.System && takesPart(e.Now) {
+		found = append(found, e.Actor.Institution)
+	}
+	switch d := e.Now.(type) {
+	case *events.CaseOpened:
+		found = append(found, d.Institution)
+	case *events.PrisonTransferred:
+		found = append(found, d.From, d.To)
+	case *events.InformationRequested:
+		found = append(found, d.From.Institution)
+	case *events.RefusalAppealed:
+		found = append(found, d.To.Institution)
+	}
+	if d, ok := events.DisclosureOf(e.Now); ok && shared {
+		for _, r := range d.Recipients {
+			found = append(found, r.Institution)
+		}
+	}
+	return slices.DeleteFunc(found, func(i events.Institution) bool { return i == "" })
 }
 
 // takesPart reports whether recording the event is an act in the case.

@@ -34,6 +34,9 @@ func JurisdictionOf(i events.Institution) events.Jurisdiction {
 // needStated reports whether the viewer states a need (safeguards.md, settled points).
 func (v *Viewer) needStated() bool { return strings.TrimSpace(v.Justification) != "" }
 
+// Owner reports whether it is the owner of an installation without sign-in, who sees everything.
+func (v *Viewer) Owner() bool { return v.Actor.Role == events.System }
+
 // The actions and resources that policies speak of.
 const (
 	actOpen        = "open"

@@ -26,8 +26,8 @@ type under uint8
 const (
 	fixed       under = iota
 	domain            // that of the row
-	named             // all that the event names; identity where it names none
-	group             // that which the group tells of
+	named             // all that the event names; where it names none the rule's own category
+	group             // all that a group can tell of; see groups
 	replacement       // the field holds the data of another entry
 	references        // a list of events, of which some may not be known of
 )
@@ -93,7 +93,7 @@ func ruleOf(f reflect.StructField, full string) (rule, bool) {
 	switch protect := f.Tag.Get("protect"); protect {
 	case "":
 	case "@categories":
-		return rule{under: named}, true
+		return rule{under: named, category: events.Intelligence}, true // as events/protected.go has it
 	case "@domain":
 		return rule{under: domain}, true
 	default:
@@ -114,21 +114,14 @@ func ruleOf(f reflect.StructField, full string) (rule, bool) {
 	case closed != nil || slices.Contains(plain, full):
 		return rule{}, false
 	case f.Type == reflect.TypeFor[string](), f.Type == reflect.TypeFor[[]string]():
-		return rule{under: named}, true
+		return rule{under: named, category: events.Identity}, true
 	}
 	return rule{}, false
 }
 
-// ofGroup is the category that belonging to a group tells of.
-func ofGroup(g string) events.Category {
-	switch g {
-	case "disability":
-		return events.Health
-	case "first-time":
-		return events.Sentence
-	}
-	return events.Identity
-}
+// groups are the categories that belonging to a group can tell of: sex, age and origin, that it is the first sentence, a
+// disability. Whoever may not see one of them is shown no group: that one is hidden would tell which.
+var groups = []events.Category{events.Identity, events.Sentence, events.Health}
 
 // categoriesOf are the categories that an event names: what it shares, asks for, grants, authorises or is consented to.
 func categoriesOf(data any) []events.Category {

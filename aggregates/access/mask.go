@@ -37,6 +37,11 @@ func (d *Decision) knowsType(eventType string) bool {
 // KnowsOfMonitoring reports whether the viewer may know of contacts with the monitor at all (HR24).
 func (d *Decision) KnowsOfMonitoring() bool { return d.Open && d.knowsType("MonitoringContactHeld") }
 
+// MonitoringPolicies are the ids of the policies by which it may or may not know of them.
+func (d *Decision) MonitoringPolicies() []string {
+	return slices.Clone(d.policies.ask(d.viewer.question(d.facts.Jurisdiction, d.Involved, actKnow, "EventType", "MonitoringContactHeld")).policies)
+}
+
 // Mask is the event as the viewer may see it: the fields that are hidden have their zero value and stand in Withheld. The
 // event itself is not changed; where nothing is hidden it is returned as it is, and nil where the viewer may not know of it.
 func (d *Decision) Mask(e *events.Event) *events.Event {
@@ -117,10 +122,10 @@ func (m *mask) hides(v reflect.Value, r *rule, f reflect.Value, data any) (event
 	case domain:
 		categories[0] = v.FieldByName("Domain").Interface().(events.Category) //nolint:errcheck // a row with this rule has one
 	case group:
-		categories[0] = ofGroup(f.String())
+		categories = groups
 	case named:
-		if categories = categoriesOf(data); len(categories) == 0 {
-			categories = []events.Category{events.Identity}
+		if all := categoriesOf(data); len(all) > 0 {
+			categories = all
 		}
 	}
 	for _, c := range categories {
@@ -145,32 +150,28 @@ func (m *mask) hide(f reflect.Value, at jsontext.Pointer, c events.Category) {
 // replacement masks the data of the entry that a correction puts in the place of another's.
 func (m *mask) replacement(f reflect.Value, at jsontext.Pointer, data any) {
 	correction, ok := data.(*events.EntryCorrected)
-	k, known := events.KindOf(m.facts.types[correction.Target])
-	if ok && known {
-		inner := reflect.New(k.DataType())
-		if json.Unmarshal(correction.Replacement, inner.Interface()) == nil {
-			before := len(m.withheld)
-			shown := m.copyOf(inner.Interface(), at)
-			if len(m.withheld) == before {
-				return
-			}
-			if text, err := json.Marshal(shown, json.Deterministic(true)); err == nil {
-				f.Set(reflect.ValueOf(jsontext.Value(text)))
-				return
-			}
-			m.withheld = m.withheld[:before]
+	if !ok {
+		return
+	}
+	inner, _, err := events.ReadReplacement(m.facts.types[correction.Target], correction.Replacement)
+	if err == nil {
+		outside := m.changed
+		m.changed = false
+		shown := m.copyOf(inner, at)
+		if !m.changed {
+			m.changed = outside
+			return
+		}
+		if text, err := json.Marshal(shown, json.Deterministic(true)); err == nil {
+			f.Set(reflect.ValueOf(jsontext.Value(text)))
+			return
 		}
 	}
-	if m.own || m.everything() {
+	if m.own || !slices.ContainsFunc(m.levels[:], func(l Level) bool { return l != InFull }) {
 		return
 	}
 	m.hide(f, at, events.Identity) // what can't be read is not shown
 	f.Set(reflect.ValueOf(jsontext.Value("{}")))
-}
-
-// everything reports whether all categories are shown in full.
-func (m *mask) everything() bool {
-	return !slices.ContainsFunc(m.levels[:], func(l Level) bool { return l != InFull })
 }
 
 // references leaves out of a list the events that the viewer may not know of.
@@ -195,18 +196,29 @@ func (d *Decision) Ask(e *events.Event, c events.Category) events.Role {
 	return keeper(c)
 }
 
-// ShowsRiskLevel reports whether the viewer may see the level of risk, a value of a closed list; where it may not, what is
-// shown in its place.
-func (d *Decision) ShowsRiskLevel() (events.Withheld, bool) {
-	return d.shows("/riskLevel", events.Risk)
+// Hidden says that a key of an answer about a case is not shown to this reader, and whom to ask.
+type Hidden struct {
+	Field    string          `json:"field"`
+	Reason   string          `json:"reason"` // hidden
+	Category events.Category `json:"category"`
+	Ask      events.Role     `json:"ask"`
 }
 
-// ShowsGroup is the same of a group that the person belongs to.
-func (d *Decision) ShowsGroup(g string) (events.Withheld, bool) { return d.shows("/group", ofGroup(g)) }
-
-func (d *Decision) shows(pointer string, c events.Category) (events.Withheld, bool) {
-	if d.Level(c) >= Summarised {
-		return events.Withheld{}, true
+// Hidden are those of the keys group and riskLevel of `case show` that the viewer may not see, whether there is something
+// to see or not. Of a nil Decision, which stands for seeing everything, there are none.
+func (d *Decision) Hidden() []Hidden {
+	var list []Hidden
+	if d == nil {
+		return nil
 	}
-	return events.Withheld{Pointer: pointer, Category: c, Reason: events.Hidden, Ask: d.Ask(nil, c)}, false
+	for _, key := range []struct {
+		field string
+		under []events.Category
+	}{{"group", groups}, {"riskLevel", []events.Category{events.Risk}}} {
+		i := slices.IndexFunc(key.under, func(c events.Category) bool { return d.Level(c) == Nothing })
+		if i >= 0 {
+			list = append(list, Hidden{Field: key.field, Reason: events.Hidden, Category: key.under[i], Ask: d.Ask(nil, key.under[i])})
+		}
+	}
+	return list
 }

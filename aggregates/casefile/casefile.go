@@ -123,8 +123,8 @@ func (s *State) latest(eventType string) *history.Entry {
 	return last
 }
 
-// underHold reports whether a legal hold stands that was not lifted.
-func (s *State) underHold() bool {
+// UnderHold reports whether a legal hold stands that was not lifted.
+func (s *State) UnderHold() bool {
 	return slices.ContainsFunc(s.marks["LegalHoldPlaced"], func(placed *history.Entry) bool {
 		id := placed.Now.(*events.LegalHoldPlaced).Hold
 		return placed.Stands() && !slices.ContainsFunc(s.marks["LegalHoldLifted"], func(lifted *history.Entry) bool {

@@ -17,8 +17,9 @@ const leeway = 5 * time.Minute
 // RecordedAt, Revision and Position are not looked at. It returns the events to append, in order, or a *Refusal
 // with the one structural reason that counts. It changes nothing.
 //
-// Whether the act is lawful is not asked here: what happened is recorded, lawful or not.
-func Decide(s *State, e *events.Event, now time.Time) ([]*events.Event, error) {
+// Whether the act is lawful is not asked here: what happened is recorded, lawful or not. against is what was found where
+// the case's own stream does not tell, such as HeldElsewhere.
+func Decide(s *State, e *events.Event, now time.Time, against ...*Refusal) ([]*events.Event, error) {
 	var v verdict
 	checkEnvelope(&v, e, now)
 	sensible(&v, e, e.Reported(now))
@@ -31,9 +32,12 @@ func Decide(s *State, e *events.Event, now time.Time) ([]*events.Event, error) {
 		s.unused(&v, e)
 		s.refer(&v, e)
 		s.caused(&v, e)
-		if _, ok := e.Data.(*events.ErasureRequested); ok && !e.Reported(now) && s.underHold() {
+		if _, ok := e.Data.(*events.ErasureRequested); ok && !e.Reported(now) && s.UnderHold() {
 			v.clash("data.erasure", "a legal hold forbids erasure while it stands", nil)
 		}
+	}
+	for _, r := range against {
+		v.add(r)
 	}
 	if r := v.refusal(); r != nil {
 		return nil, r
@@ -138,15 +142,65 @@ func sensible(v *verdict, e *events.Event, reported bool) {
 	}
 }
 
+// twoApprove reports whether two different persons approve, however their names are written.
 func twoApprove(approvers []string) bool {
 	first := ""
 	for _, a := range approvers {
-		a = strings.TrimSpace(a)
+		a = strings.ToLower(strings.TrimSpace(a))
 		if a != "" && first != "" && a != first {
 			return true
 		}
 		if first == "" {
 			first = a
+		}
+	}
+	return false
+}
+
+// HeldElsewhere refuses a request for erasure because of a legal hold on another case of the same person.
+func HeldElsewhere() *Refusal {
+	return &Refusal{Because: []string{Conflict}, Field: "data.erasure", Message: "a legal hold on another case of this person forbids erasure while it stands"}
+}
+
+// Obstacle is why a request for erasure can't be carried out.
+type Obstacle string
+
+// The obstacles, of one request on its own case.
+const (
+	Unobstructed Obstacle = ""
+	Withdrawn    Obstacle = "the request was annulled"
+	OneApproval  Obstacle = "two different approvers are needed"
+	UnderHold    Obstacle = "a legal hold stands"
+	CarriedOut   Obstacle = "it was carried out"
+)
+
+// Obstruction says what stands in the way of a request for erasure of this case, by the id of the ErasureRequested, and
+// returns the request as it now reads. A request that was reported after the fact is recorded as it was made, lawful or
+// not: it is carried out only if it could have been made through traga.
+func (s *State) Obstruction(request uuid.UUID) (*events.ErasureRequested, Obstacle) {
+	e := s.Find(request)
+	if e == nil {
+		return nil, Withdrawn
+	}
+	d, ok := e.Now.(*events.ErasureRequested)
+	switch {
+	case !ok || !e.Stands():
+		return nil, Withdrawn
+	case s.completed(d.Erasure):
+		return d, CarriedOut
+	case !twoApprove(d.Approvers):
+		return d, OneApproval
+	case s.UnderHold():
+		return d, UnderHold
+	}
+	return d, Unobstructed
+}
+
+// completed reports whether an erasure is on record as done. That can't be annulled: the keys are gone.
+func (s *State) completed(erasure events.ID) bool {
+	for _, e := range s.Entries() {
+		if d, ok := e.Event.Data.(*events.PersonalDataErased); ok && d.Erasure == erasure {
+			return true
 		}
 	}
 	return false

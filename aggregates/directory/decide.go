@@ -35,6 +35,9 @@ func (d *Directory) Decide(e *events.Event, now time.Time) []*casefile.Refusal {
 // form is that of an institution's id: it stands in file names, addresses and the rules of the protocol.
 var form = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
+// language is the form of a language tag.
+var language = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+
 func malformed(e *events.Event, now time.Time) *casefile.Refusal {
 	wrong := func(field, expected, got string) *casefile.Refusal {
 		return casefile.Malformed(&events.FieldError{Field: field, Expected: expected, Got: got})
@@ -52,6 +55,8 @@ func malformed(e *events.Event, now time.Time) *casefile.Refusal {
 			return wrong("data.institution", "an id of small letters, digits and hyphens such as mk-csw-skopje", "something else")
 		case !slices.ContainsFunc(slices.Collect(maps.Values(data.Name)), func(name string) bool { return !blank(name) }):
 			return wrong("data.name", "its name in one language at least", "none")
+		case slices.ContainsFunc(slices.Collect(maps.Keys(data.Name)), func(lang string) bool { return !language.MatchString(lang) }):
+			return wrong("data.name", "names by language, such as en, mk, sq or sr-Latn", "another key")
 		case len(data.Role) == 0:
 			return wrong("data.role", "the roles in which it acts, one at least", "none")
 		case slices.Contains(data.Role, events.System):
@@ -92,13 +97,18 @@ func today(j events.Jurisdiction, now time.Time) events.Date {
 }
 
 // notAllowed is whether the actor keeps this directory: the jurisdiction's directorate does, which is one that the
-// directory itself has as open and in that role. Only while it has none is the first one taken at its word.
+// directory itself has as open and in that role. Only while it has none is the first one taken at its word, and then
+// it must be of the jurisdiction by its id, so that nobody takes over the directory of another.
 func (d *Directory) notAllowed(e *events.Event, now time.Time) *casefile.Refusal {
 	forbid := func(field, message string) *casefile.Refusal {
 		return &casefile.Refusal{Because: []string{casefile.NotAllowed}, Field: field, Message: message}
 	}
-	if keepers := d.directorates(); len(keepers) > 0 && !slices.Contains(keepers, e.Actor.Institution) {
+	keepers := d.directorates()
+	if len(keepers) > 0 && !slices.Contains(keepers, e.Actor.Institution) {
 		return forbid("actor.institution", "only the directorate of "+string(e.Jurisdiction)+" records this: "+listed(keepers))
+	}
+	if own := strings.ToLower(string(e.Jurisdiction)) + "-"; len(keepers) == 0 && !e.Reported(now) && !strings.HasPrefix(string(e.Actor.Institution), own) {
+		return forbid("actor.institution", "the directory of "+string(e.Jurisdiction)+" has no directorate yet: one of its own begins it, with an id such as "+own+"des")
 	}
 	o, known := d.Officer(e.Actor.Officer)
 	if !known || e.Reported(now) {
@@ -111,6 +121,11 @@ func (d *Directory) notAllowed(e *events.Event, now time.Time) *casefile.Refusal
 		return forbid("actor.officer", "by the directory this officer does not act for "+string(e.Actor.Institution)+" in the role "+string(e.Actor.Role))
 	}
 	return nil
+}
+
+// Keeps reports whether an actor may record in this directory of a jurisdiction now.
+func (d *Directory) Keeps(j events.Jurisdiction, who events.Actor) bool {
+	return who.Role == events.Directorate && d.notAllowed(&events.Event{Jurisdiction: j, Actor: who}, time.Time{}) == nil
 }
 
 func (d *Directory) directorates() []events.Institution {

@@ -2,12 +2,14 @@ package directory_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"pgregory.net/rapid"
 
 	"traga.internal/aggregates/casefile"
 	"traga.internal/aggregates/directory"
@@ -149,6 +151,7 @@ func TestWhatTheDirectoryRefuses(t *testing.T) {
 		then  string
 	}{
 		"the first institution":                          {given(), does(theDirectorate), ""},
+		"the first one, of another jurisdiction":         {given(), as(rs, does(registered("rs-des", events.Directorate))), "not-allowed actor.institution"},
 		"an institution of the jurisdiction":             {land(), does(registered("mk-new", events.Court)), ""},
 		"an institution under an id that is none":        {land(), does(registered("MK new", events.Court)), "invalid data.institution"},
 		"an institution without a name":                  {land(), does(unnamed), "invalid data.name"},
@@ -255,6 +258,60 @@ func TestWhatIsListedIsInOrderAndAnEmptyDirectoryIsEmpty(t *testing.T) {
 	if _, ok := none.Officer("x"); ok || len(none.Institutions())+len(none.Officers()) > 0 || none.RecordsTraining(now) {
 		t.Error("no directory is an empty one")
 	}
+}
+
+// Every type of event of the directory is folded: one that is added must be told to Directory and to this test.
+func TestEveryTypeOfTheDirectoryIsFolded(t *testing.T) {
+	examples := map[string]any{"InstitutionRegistered": theCentre, "InstitutionClosed": closed("mk-prison"), "OfficerAppointed": appointed("b", "mk-prison", events.PrisonHealth),
+		"OfficerRevoked": revoked("a.petrova"), "OfficerTrained": trained("a.petrova", "VERA-2R", today, 0)}
+	for _, k := range events.Standard().Kinds() {
+		if k.Family != events.DirectoryFamily {
+			continue
+		}
+		before, after := given(thePrison, ana).fold(), given(thePrison, ana, examples[k.Type]).fold()
+		if examples[k.Type] == nil || reflect.DeepEqual(before.Institutions(), after.Institutions()) && reflect.DeepEqual(before.Officers(), after.Officers()) {
+			t.Errorf("%s changes nothing in the directory", k.Type)
+		}
+	}
+}
+
+// Whatever was recorded, in whatever order and by whatever clocks, the fold takes it; what Decide let through never
+// leaves a directory without a directorate, and a revocation done through traga holds at once.
+func TestTheDirectoryHoldsWhateverIsRecorded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := &directory.Directory{}
+		places := []events.Institution{"mk-des", "mk-one", "mk-two"}
+		roles := []events.Role{events.Directorate, events.CSW, events.Police}
+		kept := false
+		clock := now
+		for revision := range rapid.IntRange(1, 40).Draw(t, "events") {
+			clock = clock.Add(time.Duration(rapid.IntRange(0, 600).Draw(t, "seconds")) * time.Second)
+			at, r := rapid.SampledFrom(places).Draw(t, "institution"), rapid.SampledFrom(roles).Draw(t, "role")
+			who := rapid.SampledFrom([]string{"a", "A", "b"}).Draw(t, "officer")
+			e := does(rapid.SampledFrom([]any{registered(at, r), closed(at), appointed(who, at, r), revoked(who), trained(who, "VERA-2R", today, 0)}).Draw(t, "data"))
+			e.Actor.Institution = rapid.SampledFrom(places).Draw(t, "actor")
+			e.Revision, e.RecordedAt = uint64(revision), clock
+			e.OccurredAt = clock.Add(time.Duration(rapid.SampledFrom([]int{-90000, -240, 0, 240}).Draw(t, "off")) * time.Second)
+			e.AfterTheFact = rapid.Bool().Draw(t, "afterTheFact")
+			if _, err := casefile.DecideElsewhere(nil, e, clock, d.Decide(e, clock)...); err != nil && kept {
+				continue
+			}
+			d.Evolve(e) // at first also what was refused: old logs must fold
+			if o, _ := d.Officer(who); e.Type == "OfficerRevoked" && !e.Reported(clock) && o.Stands {
+				t.Fatal("revoked, and still acts")
+			}
+			has := slices.ContainsFunc(d.Institutions(), func(i directory.Institution) bool { return i.Has(events.Directorate) })
+			if kept && !has {
+				t.Fatalf("%s left no directorate", e.Type)
+			}
+			kept = kept || has
+			for _, o := range d.Officers() {
+				if i, ok := d.Institution(o.Institution); o.Stands && (!ok || !i.Has(o.Role) || o.Revoked) {
+					t.Fatalf("%+v acts for %+v", o, i)
+				}
+			}
+		}
+	})
 }
 
 // The registers that come with traga can be recorded, as they stand, by their own directorates, once.

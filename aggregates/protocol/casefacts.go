@@ -24,10 +24,10 @@ func (r *reader) caseFacts() {
 		t.sentences = file(r, t.sentences, sentenceMonths(d.StartDate, d.EndDate))
 		t.everything = true
 	case *events.RiskLevelChanged:
-		t.risks = file(r, t.risks, d.To)
+		t.risks = file(r, t.risks, levelOf(d.To, r.base.entry, "/to"))
 	case *events.AssessmentCompleted:
-		if d.Level != "" {
-			t.risks = file(r, t.risks, d.Level)
+		if level := levelOf(d.Level, r.base.entry, "/level"); level != "" {
+			t.risks = file(r, t.risks, level)
 		}
 	case *events.ExpectedReleaseDateSet:
 		r.decision(d.Date, false)
@@ -69,6 +69,17 @@ func (r *reader) caseFacts() {
 		t.untils[f.entry.Type] = insert(t.untils[f.entry.Type], &f)
 		r.add(&f)
 	}
+}
+
+// unknownLevel is a risk level that was decided on and can't be read any more.
+const unknownLevel = "\x00unknown"
+
+// levelOf is the risk level that an entry says, which stands at a pointer in its data.
+func levelOf(said string, e *history.Entry, pointer string) string {
+	if slices.ContainsFunc(e.Withheld, func(w events.Withheld) bool { return w.Pointer == pointer }) {
+		return unknownLevel
+	}
+	return said
 }
 
 // ends reports whether some rule runs until an event of that type.

@@ -36,7 +36,7 @@ func (t *Tracker) dates(s *slot, a *active, settled *fact, known func(*fact) boo
 		why.add(0, "%s after it occurred, to the minute", r.due.offset)
 		return dates{due: Due{Date: t.day(at), Instant: at}, offset: r.due.offset}
 	}
-	o := t.alternate(a, a.offset, &a.fact)
+	o := t.alternate(a, a.offset, &a.fact, a.from, false)
 	d := dates{offset: o}
 	why.count(a.from, o, false)
 	d.set(t, o.plain(t.cal, a.from, false), t.day(a.entry.RecordedAt), why)
@@ -44,14 +44,31 @@ func (t *Tracker) dates(s *slot, a *active, settled *fact, known func(*fact) boo
 }
 
 // alternate is the offset that holds for an activation, judged by the state of the case as known when a step was
-// recorded; the sentence as on record by the end of that day, so that the order within an import changes nothing.
-func (t *Tracker) alternate(a *active, plain offset, step *fact) offset {
+// recorded; the sentence as on record by the end of that day, so that the order within an import changes nothing. Where the
+// risk level was erased, it is the offset that gives the latest date, of those that any level would give: nobody is found
+// late by what nobody can read. date is what it is counted from, or before which.
+func (t *Tracker) alternate(a *active, plain offset, step *fact, date events.Date, before bool) offset {
+	state := caseState{RiskLevel: lastKnown(t.risks, int(step.entry.Revision)+1), SentenceMonths: t.sentenceAt(step)}
+	if state.RiskLevel != unknownLevel {
+		return t.alternateIn(a, plain, state)
+	}
+	var latest offset
+	for i, level := range []string{"", "low", "medium", "high"} {
+		state.RiskLevel = level
+		if o := t.alternateIn(a, plain, state); i == 0 || o.plain(t.cal, date, before) > latest.plain(t.cal, date, before) {
+			latest = o
+		}
+	}
+	return latest
+}
+
+// alternateIn is the offset that holds in a state of the case.
+func (t *Tracker) alternateIn(a *active, plain offset, state caseState) offset {
 	for _, alt := range a.rule.alternates[:len(a.rule.alternates)-a.passed] {
 		if !alt.when.stateful {
 			continue // judged when the activation was read
 		}
-		b := binding{event: a.data, toward: string(a.rule.Toward), actor: actor{string(a.entry.Actor.Role), string(a.entry.Actor.Institution)},
-			state: caseState{RiskLevel: lastKnown(t.risks, int(step.entry.Revision)+1), SentenceMonths: t.sentenceAt(step)}}
+		b := binding{event: a.data, toward: string(a.rule.Toward), actor: actor{string(a.entry.Actor.Role), string(a.entry.Actor.Institution)}, state: state}
 		if alt.when.holds(&b) {
 			return alt.offset
 		}
@@ -128,7 +145,7 @@ func (t *Tracker) beforeRelease(s *slot, a *active, settled *fact, known func(*f
 		if step.date == 0 {
 			step.date = last.date
 		}
-		o := t.alternate(a, a.rule.due.offset, step.fact)
+		o := t.alternate(a, a.rule.due.offset, step.fact, step.date, true)
 		plain := o.plain(t.cal, step.date, true)
 		recorded := t.day(step.entry.RecordedAt)
 		if last.fact == nil {

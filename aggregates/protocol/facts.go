@@ -276,7 +276,8 @@ func (r *reader) activations() {
 			continue // made by amend, slotsUnder and the date decisions
 		}
 		r.binding.toward = string(on.Toward)
-		if !on.trigger.when.holds(&r.binding) {
+		// What can't be judged any more, because it was erased, lays no duty on anyone, and leaves none unfulfilled.
+		if on.trigger.when.asksFor(e.Withheld) || !on.trigger.when.holds(&r.binding) {
 			continue
 		}
 		a := &activated{fact: r.base, rule: on.rule, version: rules.Version, from: r.t.day(e.OccurredAt), offset: on.due.offset}
@@ -360,7 +361,7 @@ func (r *reader) acts() {
 	for i := range r.t.land.editions {
 		for _, by := range r.t.land.editions[i].fulfilled[e.Type] {
 			r.binding.toward = string(by.Toward)
-			if !by.trigger.when.holds(&r.binding) {
+			if !by.trigger.when.asksFor(e.Withheld) && !by.trigger.when.holds(&r.binding) {
 				continue
 			}
 			a := &act{fact: r.base, rule: by.rule, match: join(by.trigger.match, e.Event, r.data, "\x00")}

@@ -94,6 +94,24 @@ func (b *binding) ResolveName(name string) (any, bool) {
 
 func (b *binding) Parent() cel.Activation { return nil }
 
+// asksFor reports whether the guard reads a field of the event that is withheld, so that nobody can tell whether it holds.
+func (g *guard) asksFor(withheld []events.Withheld) bool {
+	if g == nil {
+		return false
+	}
+	for _, w := range withheld {
+		field, _, _ := strings.Cut(strings.TrimPrefix(w.Pointer, "/"), "/")
+		if _, rest, found := strings.Cut(g.source, "event."+field); found && (rest == "" || !isWord(rest[0])) {
+			return true
+		}
+	}
+	return false
+}
+
+func isWord(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+}
+
 // holds judges the guard; one that is absent always holds, and one that can't be judged does not.
 func (g *guard) holds(b *binding) bool {
 	if g == nil {

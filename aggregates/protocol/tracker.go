@@ -298,8 +298,13 @@ func (t *Tracker) ReleasedOn() events.Date {
 	return 0
 }
 
-// RiskLevel is the risk level of the decision or assessment taken last, empty while there is none.
-func (t *Tracker) RiskLevel() string { return lastKnown(t.risks, len(t.records)) }
+// RiskLevel is the risk level of the decision or assessment taken last, empty while there is none and where it was erased.
+func (t *Tracker) RiskLevel() string {
+	if level := lastKnown(t.risks, len(t.records)); level != unknownLevel {
+		return level
+	}
+	return ""
+}
 
 // release is the first release that stands, by occurrence; nil while there is none.
 func (t *Tracker) release() *released {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"traga.internal/aggregates/access"
 	"traga.internal/aggregates/calendar"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
@@ -29,7 +30,7 @@ Opinion on the Kosovo Declaration of Independence.`
 func (a *app) caseCommand() *cobra.Command {
 	group := &cobra.Command{Use: "case", Short: "Read a case: where it stands, what happened, who shared what with whom"}
 	group.AddCommand(a.caseListCommand(), a.caseShowCommand(), a.caseTimelineCommand(), a.caseSharesCommand(),
-		a.caseKnowsCommand(), a.caseObligationsCommand(), a.caseDiffCommand())
+		a.caseKnowsCommand(), a.caseObligationsCommand(), a.caseDiffCommand(), a.caseAccessCommand())
 	return group
 }
 
@@ -66,6 +67,9 @@ func (s *source) withCase(ctx context.Context, number string, at events.AsOf, fn
 		return err
 	}
 	c, err := timeline.Read(ctx, log, book, number, at, s.now())
+	if err == nil {
+		err = c.ReadTraining(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -96,8 +100,8 @@ func showCase(w io.Writer, s timeline.Summary) {
 	t.row("Phase", string(s.Phase))
 	t.row("Expected release", dateOrDash(s.ReleaseDate))
 	t.row("Released on", dateOrDash(s.ReleasedOn))
-	t.row("Risk level", textOrDash(s.RiskLevel))
-	t.row("Groups", orDash(strings.Join(s.Group, ", ")))
+	t.row("Risk level", shownOr(s.Withheld, "riskLevel", textOrDash(s.RiskLevel)))
+	t.row("Groups", shownOr(s.Withheld, "group", orDash(strings.Join(s.Group, ", "))))
 	n := s.Counts
 	t.row("Duties", fmt.Sprintf("%d overdue, %d due soon, %d pending; %d met, %d met late, %d missed, %d waived, %d cancelled",
 		n.Overdue, n.DueSoon, n.Pending, n.Met, n.MetLate, n.Missed, n.Waived, n.Cancelled))
@@ -110,6 +114,16 @@ func showCase(w io.Writer, s timeline.Summary) {
 	t.rows = t.rows[1:]
 	t.flush()
 	noteKosovo(w, s.Jurisdiction)
+}
+
+// shownOr is a value, or that the server withholds it and whom to ask.
+func shownOr(withheld []access.Hidden, field, value string) string {
+	for _, h := range withheld {
+		if h.Field == field {
+			return fmt.Sprintf("hidden (%s); ask %s", h.Category, h.Ask)
+		}
+	}
+	return value
 }
 
 func (a *app) caseTimelineCommand() *cobra.Command {
@@ -138,6 +152,10 @@ func showTimeline(w io.Writer, number string, entries []timeline.Entry) {
 		fmt.Fprintf(w, "%s  %s\n", local(e.OccurredAt, zone), e.Summary)
 		if e.Late {
 			fmt.Fprintf(w, "                        recorded late, on %s\n", local(e.RecordedAt, zone))
+		}
+		if e.Training != nil {
+			fmt.Fprintln(w, "                        "+map[timeline.Training]string{timeline.Trained: "the assessor held valid training in this tool",
+				timeline.Untrained: "no valid training of the assessor in this tool is on record", timeline.Unrecorded: "no training on record in this jurisdiction"}[*e.Training])
 		}
 		if e.CorrectedBy != nil {
 			fmt.Fprintln(w, "                        corrected later; this is how it was first recorded")

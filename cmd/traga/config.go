@@ -15,6 +15,8 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"traga.internal/handlers/reactions"
 )
 
 // setting is one thing that can be configured, by flag, TRAGA_* variable or file.
@@ -22,6 +24,7 @@ type setting struct {
 	key, fallback, help string
 	secret              bool
 	toggle              bool // true or false; its flag needs no value
+	noFlag              bool // a flag shows in the list of processes
 }
 
 // flag is the name of the setting's flag: log.level is --log-level.
@@ -36,6 +39,7 @@ func serviceSettings() []setting {
 	return []setting{
 		{key: "listen", fallback: "127.0.0.1:8080", help: "address to serve on, as HOST:PORT"},
 		{key: "data", help: "directory of the store and its read models"},
+		{key: "store", help: "address of an EventStoreDB cluster that holds the log, such as esdb://HOST:PORT; --data is then for read models", secret: true},
 		{key: "keys", help: "directory of the keys, apart from the store (DATA.keys)"},
 		{key: "hosts", help: "names that traga is asked by, with commas between them"},
 		{key: "tls.cert", help: "file of the TLS certificate, in PEM"},
@@ -44,13 +48,14 @@ func serviceSettings() []setting {
 		{key: "insecure-no-auth", toggle: true, help: "no sign-in: whoever can reach this machine reads and records everything"},
 		{key: "oidc.issuer", help: "address of the identity provider, such as https://id.example.org"},
 		{key: "oidc.client-id", help: "what the identity provider knows traga by"},
-		{key: "oidc.client-secret", help: "the secret that goes with it, if it has one", secret: true},
+		{key: "oidc.client-secret", help: "the secret that goes with it, if it has one", secret: true, noFlag: true},
 		{key: "oidc.officer-claim", fallback: "sub", help: "the claim that holds the officer's id in the directory"},
 		{key: "oidc.audience", help: "whom the provider's tokens for the API are for (the client id)"},
 		{key: "oidc.scopes", fallback: "profile", help: "what is asked for beside openid, with spaces between"},
 		{key: "session.idle", fallback: "30m", help: "a person who does nothing for so long is signed out"},
 		{key: "session.life", fallback: "12h", help: "after so long a person must sign in again"},
-		{key: "metrics.token", help: "who bears it may read /metrics from elsewhere", secret: true},
+		policySetting(),
+		{key: "metrics.token", help: "who bears it may read /metrics from elsewhere", secret: true, noFlag: true},
 		{key: "log.level", fallback: "info", help: "debug, info, warn or error"},
 		{key: "log.format", fallback: "text", help: "text or json"},
 	}
@@ -59,7 +64,7 @@ func serviceSettings() []setting {
 func clientSettings() []setting {
 	return []setting{
 		{key: "data", help: "the directory of a store on this machine"},
-		{key: "keys", help: "the directory of its keys (DATA.keys)"},
+		{key: "keys", help: "directory of its keys (DATA.keys)"},
 		{key: "server", help: "ask the traga at this address, such as http://127.0.0.1:8080"},
 		{key: "token", help: "the token to sign in to the server with", secret: true},
 	}
@@ -84,10 +89,12 @@ func addSettings(flags *pflag.FlagSet, settings []setting) {
 		if s.fallback != "" {
 			help += " (" + s.fallback + ")"
 		}
-		if s.toggle {
+		switch {
+		case s.noFlag:
+		case s.toggle:
 			flags.Bool(s.flag(), false, help)
-		} else if !s.secret || s.key == "token" {
-			flags.String(s.flag(), "", help) // others who look at the list of processes would see a secret there
+		default:
+			flags.String(s.flag(), "", help)
 		}
 	}
 }
@@ -96,6 +103,8 @@ func addSettings(flags *pflag.FlagSet, settings []setting) {
 type config struct {
 	k      *koanf.Koanf
 	source map[string]string
+	// reactions is what the file says of telling others; nil when it says nothing.
+	reactions *reactions.Settings
 }
 
 func (c *config) get(key string) string { return c.k.String(key) }
@@ -127,6 +136,10 @@ func loadConfig(cmd *cobra.Command, environ []string) (*config, error) {
 		if err := c.merge(values, "file "+path); err != nil {
 			return nil, err
 		}
+		if c.reactions, err = reactionsSection(path); err != nil {
+			return nil, err
+		}
+		c.source["reactions"] = "file " + path
 	}
 	values, err := readEnvironment(environ, known)
 	if err != nil {
@@ -164,10 +177,11 @@ func readConfigFile(path string, known []setting) (map[string]any, error) {
 	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
 		return nil, usagef("read the configuration file %s: %w", path, err)
 	}
+	k.Delete("reactions") // a section of its own kind: see reactionsSection
 	values := map[string]any{}
 	for _, key := range k.Keys() {
 		if !slices.ContainsFunc(known, func(s setting) bool { return s.key == key }) {
-			return nil, usagef("the configuration file %s names %q, which is no setting; expected one of %s", path, key, settingNames(known, setting.name))
+			return nil, usagef("the configuration file %s names %q, which is no setting; expected reactions or one of %s", path, key, settingNames(known, setting.name))
 		}
 		values[key] = k.String(key)
 	}
@@ -249,6 +263,9 @@ func (a *app) configCommand() *cobra.Command {
 					value = "(secret)"
 				}
 				entries = append(entries, configEntry{Setting: s.key, Value: value, From: c.source[s.key]})
+			}
+			if c.reactions != nil {
+				entries = append(entries, configEntry{Setting: "reactions", Value: reactionsText(c.reactions), From: c.source["reactions"]})
 			}
 			slices.SortFunc(entries, func(x, y configEntry) int { return strings.Compare(x.Setting, y.Setting) })
 			return a.print(cmd, entries, func(w io.Writer) {

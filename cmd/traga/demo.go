@@ -29,6 +29,8 @@ const (
 	demoCases = 48
 	// demoSeed makes the same fictional people each day.
 	demoSeed = 1
+	// demoJurisdiction is where one can be an officer.
+	demoJurisdiction events.Jurisdiction = "MK"
 	// demoTokenLife is how long the demo's tokens hold.
 	demoTokenLife = 7 * 24 * time.Hour
 	// demoNotice stands on every page of the demo.
@@ -54,18 +56,23 @@ func (a *app) demo(ctx context.Context, address, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	if dir == "" {
+	kept := dir != ""
+	if !kept {
 		if dir, err = os.MkdirTemp("", "traga-demo-"); err != nil {
 			return errors.Join(err, listener.Close())
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	// Never the keys of a store that is kept: what anyone may be here must not open a real one.
+	// The sign-ins are never those of a store that is kept: what anyone may be here must not open a real one.
 	keys, err := os.MkdirTemp("", "traga-demo-keys-")
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(keys)) }()
+	dataKeys := filepath.Join(keys, "vault")
+	if kept {
+		dataKeys = keysBeside(dir)
+	}
 	log := slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	load, err := caseload.New(demoSeed, a.now(), demoCases)
 	if err != nil {
@@ -75,12 +82,12 @@ func (a *app) demo(ctx context.Context, address, dir string) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	signer, err := sealing.MakeSigner(keys)
+	signer, err := sealing.MakeSigner(dataKeys)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	clock := &simulate.Clock{}
-	n, err := a.openNode(ctx, dir, log, clock.Now, demoNotice, &entrance{hosts: hostNames{here: true}, signIn: signIn}, &seals{signer: signer, interval: time.Second})
+	n, err := a.openNode(ctx, place{dir: dir, keys: dataKeys}, log, clock.Now, demoNotice, &entrance{hosts: hostNames{here: true}, signIn: signIn}, &seals{signer: signer, interval: time.Second})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -126,17 +133,20 @@ func (a *app) playCaseload(ctx context.Context, n *node, clock *simulate.Clock, 
 var demoRoles = []events.Role{events.Ombudsman, events.PrisonTreatment, events.CSW, events.Directorate, events.DataProtection, events.Police,
 	events.PrisonHealth, events.Probation, events.Employment}
 
-// demoSignIn makes the ready sign-ins of the demo: of each role in one jurisdiction the officer who has the most to do.
-// Each gets a token in a file in the directory of keys; tokens is the one of the first role that there is.
+// demoSignIn makes the ready sign-ins of the demo: of each role in one jurisdiction the officer who has the most to do,
+// in the case that the demo shows before all. Each gets a token in a file in the directory of keys; tokens is the one of
+// the first role that there is.
 func (a *app) demoSignIn(keys string, load *caseload.Generator, log *slog.Logger) (signIn *auth.Config, tokens string, err error) {
-	acts := map[events.Actor]int{}
+	acts, shown := map[events.Actor]int{}, busiest(load)
 	for step := range load.All() {
-		if step.Event.Jurisdiction != "MK" {
-			continue
-		}
-		if d, ok := step.Event.Data.(*events.OfficerAppointed); ok {
+		d, appoints := step.Event.Data.(*events.OfficerAppointed)
+		switch {
+		case step.Event.Jurisdiction != demoJurisdiction:
+		case appoints:
 			acts[events.Actor{Officer: d.Officer, Role: d.Role, Institution: d.Institution}]++
-		} else {
+		case step.Event.Case == shown:
+			acts[step.Event.Actor] += load.Len()
+		default:
 			acts[step.Event.Actor]++
 		}
 	}
@@ -182,11 +192,11 @@ Three things to try:
 `, len(load.Cases()), base, filepath.Dir(token), base, base, one, token, a.program, base, a.now().AddDate(0, -3, 0).UTC().Format(time.RFC3339))
 }
 
-// busiest is the case in which the most was shared.
+// busiest is the case in which the most was shared, of those that the demo's officers may see.
 func busiest(load *caseload.Generator) string {
 	shares, most := map[string]int{}, ""
 	for step := range load.All() {
-		if _, ok := events.DisclosureOf(step.Event.Data); !ok {
+		if _, ok := events.DisclosureOf(step.Event.Data); !ok || step.Event.Jurisdiction != demoJurisdiction {
 			continue
 		}
 		if shares[step.Event.Case]++; shares[step.Event.Case] > shares[most] {

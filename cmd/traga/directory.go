@@ -248,8 +248,8 @@ func (a *app) directoryRegisterCommand() *cobra.Command {
 		Long: `Registers an institution. With --kind its names and roles come from the jurisdiction's shipped register, and its id
 from the kind and the place; else say them. Registering an institution again changes its names, roles and place; what
 is left out is then not kept.`,
-		Example: `  traga directory register MK --kind csw --place Ohrid --place-name mk=Охрид,sq=Ohër --officer v.trajkovska --data ./store
-  traga directory register MK mk-ngo-most --name "en=Association Bridge,mk=Здружение Мост" --role civil-society --place Skopje --officer v.trajkovska --data ./store`,
+		Example: `  traga directory register MK --kind csw --place Ohrid --place-name mk=Охрид --place-name sq=Ohër --officer v.trajkovska --data ./store
+  traga directory register MK mk-ngo-most --name "en=Association Bridge" --name "mk=Здружение Мост" --role civil-society --place Skopje --officer v.trajkovska --data ./store`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			j, err := jurisdiction(args[0])
 			if err != nil {
@@ -267,14 +267,17 @@ is left out is then not kept.`,
 	a.keeperFlags(c)
 	c.Flags().String("kind", "", "a kind of local office of the shipped register, such as csw")
 	c.Flags().String("place", "", "where it is")
-	c.Flags().StringToString("place-name", nil, "the place's name by language, with --kind: mk=Охрид,sq=Ohër")
-	c.Flags().StringToString("name", nil, "its name by language: en=…,mk=…")
+	c.Flags().StringArray("place-name", nil, "the place's name in a language, with --kind, once for each: mk=Охрид")
+	c.Flags().StringArray("name", nil, "its name in a language, once for each: en=…")
 	c.Flags().StringSlice("role", nil, "the roles in which it acts")
 	return c
 }
 
 func registration(cmd *cobra.Command, j events.Jurisdiction) (*events.InstitutionRegistered, error) {
-	names, _ := cmd.Flags().GetStringToString("name")
+	names, err := byLanguage(cmd, "name")
+	if err != nil {
+		return nil, err
+	}
 	roles, _ := cmd.Flags().GetStringSlice("role")
 	data := &events.InstitutionRegistered{Name: names, Place: textFlag(cmd, "place")}
 	for _, r := range roles {
@@ -299,8 +302,25 @@ func registration(cmd *cobra.Command, j events.Jurisdiction) (*events.Institutio
 		}
 		return nil, usagef("--kind: %s has %s", jurisdictionName(j), strings.Join(kinds, ", "))
 	}
-	places, _ := cmd.Flags().GetStringToString("place-name")
+	places, err := byLanguage(cmd, "place-name")
+	if err != nil {
+		return nil, err
+	}
 	return office.At(office.ID(j, data.Place), data.Place, places), nil
+}
+
+// byLanguage reads a flag that is given once for each language, as mk=Охрид.
+func byLanguage(cmd *cobra.Command, flag string) (map[string]string, error) {
+	given, _ := cmd.Flags().GetStringArray(flag)
+	names := map[string]string{}
+	for _, g := range given {
+		lang, name, ok := strings.Cut(g, "=")
+		if !ok || names[lang] != "" {
+			return nil, usagef("--%s: expected a language and a name, once for each language, such as mk=Охрид", flag)
+		}
+		names[lang] = name
+	}
+	return names, nil
 }
 
 func (a *app) directoryCloseCommand() *cobra.Command {

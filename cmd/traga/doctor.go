@@ -120,7 +120,7 @@ func examineDirectory(dir string) []finding {
 }
 
 // examineLog reads and decodes every event, and returns when the last one was recorded.
-func (a *app) examineLog(ctx context.Context, log *sqlitestore.Store) (time.Time, []finding, error) {
+func (a *app) examineLog(ctx context.Context, log *protectedLog) (time.Time, []finding, error) {
 	head, err := log.Head(ctx)
 	if err != nil {
 		return time.Time{}, nil, err
@@ -163,8 +163,8 @@ func (a *app) examineLog(ctx context.Context, log *sqlitestore.Store) (time.Time
 }
 
 // examineLedger computes the ledger anew from the events, and compares it with what was signed.
-func examineLedger(ctx context.Context, s *source, log *sqlitestore.Store) ([]finding, error) {
-	l, err := log.Ledger()
+func examineLedger(ctx context.Context, s *source, log *protectedLog) ([]finding, error) {
+	l, err := log.ledger()
 	if errors.Is(err, sqlitestore.ErrNoLedger) {
 		return []finding{{"ledger", "warning", err.Error()}}, nil
 	}
@@ -198,7 +198,7 @@ func examineLedger(ctx context.Context, s *source, log *sqlitestore.Store) ([]fi
 	return append(list, finding{"checkpoint", "ok", fmt.Sprintf("signed at %s of %d leaves, and the log continues it", at.Format(time.RFC3339), n.Size)}), nil
 }
 
-func examineReadModels(ctx context.Context, s *source, log *sqlitestore.Store) []finding {
+func examineReadModels(ctx context.Context, s *source, log *protectedLog) []finding {
 	states, err := readModelStates(ctx, s, log)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []finding{{"read models", "ok", "none yet; they are built from the log when they are needed"}}

@@ -8,11 +8,11 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
+	"traga.internal/aggregates/access"
 	"traga.internal/handlers/api"
 	"traga.internal/handlers/auth"
 	"traga.internal/handlers/web"
@@ -24,6 +24,8 @@ type entrance struct {
 	secure bool         // browsers come over TLS, be it that a proxy ends it
 	tls    *tls.Config  // nil where traga does not end TLS itself
 	signIn *auth.Config // nil where whoever comes is the owner
+	// policies say what those who come in may see; the shipped ones when nil.
+	policies *access.Policies
 }
 
 // entranceOf reads from the settings how to come in, and refuses what would let anyone in who should not be.
@@ -34,6 +36,9 @@ func (a *app) entranceOf(c *config, log *slog.Logger) (*entrance, error) {
 	}
 	here := auth.LoopbackHost(host)
 	e := &entrance{secure: c.on("behind-proxy")}
+	if e.policies, err = loadPolicies(c); err != nil {
+		return nil, err
+	}
 	if e.hosts, err = parseHosts(c.get("hosts"), here); err != nil {
 		return nil, err
 	}
@@ -88,7 +93,7 @@ func (c *config) keys() string {
 	if dir := c.get("keys"); dir != "" || c.get("data") == "" {
 		return dir
 	}
-	return filepath.Clean(c.get("data")) + ".keys"
+	return keysBeside(c.get("data"))
 }
 
 // around puts who is asking, and what every answer carries, around the routes.

@@ -9,6 +9,7 @@ import (
 
 	"traga.internal/aggregates/casefile"
 	"traga.internal/events"
+	"traga.internal/handlers/backup"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/simulate"
 	"traga.internal/projections"
@@ -67,13 +68,13 @@ func exitCode(err error) int {
 		return coded.code
 	case errors.As(err, &usage), errors.As(err, &field), errors.Is(err, events.ErrUnknownType):
 		return exitUsage
-	case errors.Is(err, timeline.ErrNoSuchCase), errors.Is(err, errNotFound):
+	case errors.Is(err, timeline.ErrNoSuchCase), errors.Is(err, errNotFound), errors.Is(err, backup.ErrNoBackup):
 		return exitNotFound
 	case errors.As(err, &bad), errors.As(err, &script):
 		return exitUsage
 	case errors.As(err, &refusal):
 		return refusalCode(refusal.Because)
-	case errors.Is(err, events.ErrConflict), errors.Is(err, record.ErrPrecondition):
+	case errors.Is(err, events.ErrConflict), errors.Is(err, record.ErrPrecondition), errors.Is(err, backup.ErrExists):
 		return exitConflict
 	case errors.Is(err, events.ErrDamaged), isBroken(err):
 		return exitIntegrity

@@ -37,7 +37,7 @@ func TestExitCodes(t *testing.T) {
 		{exitNotFound, []string{"event", "types", "Nothing"}},
 		{exitFailure, []string{"case", "list", "--server", "http://127.0.0.1:1"}},
 		{exitFailure, []string{"serve", "--insecure-no-auth", "--listen", "127.0.0.1:0", "--data", filepath.Join("/proc", "traga")}}, // no such place to make one
-		{exitOK, []string{"projection", "list", "--data", store}},                                              // none was built yet
+		{exitOK, []string{"projection", "list", "--data", store}},                                                                    // none was built yet
 		{exitIntegrity, []string{"case", "list", "--data", damaged}},
 		{exitIntegrity, []string{"doctor", "--data", damaged}},
 		{exitNotFound, []string{"doctor", "--data", filepath.Join(empty, "none")}},

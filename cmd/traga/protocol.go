@@ -299,7 +299,7 @@ func (a *app) publish(ctx context.Context, s *source, action *record.Action) (re
 	if strings.TrimSpace(action.Actor.Officer) == "" || action.Actor.Institution == "" {
 		return record.Receipt{}, usagef("--officer and --institution: say who publishes it")
 	}
-	recorder, store, err := a.openRecorder(ctx, s.dir)
+	recorder, store, err := a.openRecorder(ctx, s.dir, s.keys)
 	if err != nil {
 		return record.Receipt{}, err
 	}

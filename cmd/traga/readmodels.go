@@ -17,10 +17,10 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
-	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/deadlines"
 	"traga.internal/projections"
 	"traga.internal/projections/accesslog"
+	"traga.internal/projections/involvement"
 	"traga.internal/projections/obligations"
 	"traga.internal/projections/regional"
 	verdicts "traga.internal/projections/safeguards"
@@ -31,11 +31,11 @@ import (
 // readModelList are the read models that traga keeps.
 func readModelList() []projections.Projection {
 	return []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection(), verdicts.Projection(),
-		accesslog.Projection()}
+		accesslog.Projection(), involvement.Projection()}
 }
 
 // loadBook is the rules and calendars in force in a store: the shipped ones and what was published and decreed in it.
-func loadBook(ctx context.Context, log *sqlitestore.Store) (*protocol.Book, error) {
+func loadBook(ctx context.Context, log events.Store) (*protocol.Book, error) {
 	return deadlines.Published(log, protocol.NewBook())(ctx)
 }
 
@@ -63,7 +63,7 @@ func (a *app) withReadModels(ctx context.Context, s *source, fn func(*projection
 
 // aheadOfLog fails when a read model has seen more than the log holds: then entries are missing from the log, or it
 // is another one, and what the read models say is not what is on record. That must not pass unnoticed.
-func aheadOfLog(ctx context.Context, engine *projections.Engine, log *sqlitestore.Store) error {
+func aheadOfLog(ctx context.Context, engine *projections.Engine, log events.Store) error {
 	states, err := engine.List(ctx) // before the head, which may move on in the meantime
 	if err != nil {
 		return err
@@ -170,7 +170,7 @@ func (a *app) localReadModels(ctx context.Context, s *source) ([]projections.Sta
 }
 
 // readModelStates shows how the read models stand, changing nothing.
-func readModelStates(ctx context.Context, s *source, log *sqlitestore.Store) ([]projections.Status, error) {
+func readModelStates(ctx context.Context, s *source, log events.Store) ([]projections.Status, error) {
 	if _, err := os.Stat(filepath.Join(s.dir, "projections.db")); err != nil {
 		return nil, err // fs.ErrNotExist while none was built
 	}

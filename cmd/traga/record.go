@@ -17,8 +17,8 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
-	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/api"
+	"traga.internal/handlers/erasure"
 	"traga.internal/handlers/record"
 )
 
@@ -29,8 +29,8 @@ func (a *app) writingFlags(cmd *cobra.Command) {
 }
 
 // openRecorder opens the store of a directory for writing; close it when done.
-func (a *app) openRecorder(ctx context.Context, dir string) (*record.Recorder, *sqlitestore.Store, error) {
-	store, err := a.openToWrite(ctx, dir, a.now)
+func (a *app) openRecorder(ctx context.Context, dir, keys string) (*record.Recorder, *protectedLog, error) {
+	store, err := openForWriting(ctx, dir, keys, a.now, a.tellUpgrade())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -39,21 +39,6 @@ func (a *app) openRecorder(ctx context.Context, dir string) (*record.Recorder, *
 		return nil, nil, errors.Join(err, store.Close())
 	}
 	return newRecorder(store, book, a.now), store, nil
-}
-
-// openToWrite opens the store of a directory for writing, and tells how far it has come where that takes long.
-func (a *app) openToWrite(ctx context.Context, dir string, now func() time.Time) (*sqlitestore.Store, error) {
-	var p *progress
-	store, err := sqlitestore.Open(ctx, dir, sqlitestore.WithClock(now), sqlitestore.WithProgress(func(done, total uint64) {
-		if p == nil {
-			p = a.progress("make the ledger of the entries")
-		}
-		p.report(int64(done), int64(total))
-	}))
-	if p != nil {
-		p.done()
-	}
-	return store, err
 }
 
 // input reads a file, or standard input for "-".
@@ -148,7 +133,7 @@ func (a *app) recordOne(ctx context.Context, s *source, body []byte, condition r
 			http.Header{"Content-Type": {"application/json"}, "If-Match": {ifMatch}}, &receipt)
 		return receipt, err
 	}
-	recorder, store, err := a.openRecorder(ctx, s.dir)
+	recorder, store, err := a.openRecorder(ctx, s.dir, s.keys)
 	if err != nil {
 		return receipt, err
 	}
@@ -259,7 +244,7 @@ stores nothing twice.`,
 			if s.dir == "" {
 				return usagef("import works on a store's directory: --data DIR")
 			}
-			recorder, store, err := a.openRecorder(cmd.Context(), s.dir)
+			recorder, store, err := a.openRecorder(cmd.Context(), s.dir, s.keys)
 			if err != nil {
 				return err
 			}
@@ -328,6 +313,9 @@ func (a *app) importFile(ctx context.Context, recorder *record.Recorder, name st
 // newRecorder is the write path to a store.
 func newRecorder(store events.Store, book *protocol.Book, now func() time.Time, more ...record.Option) *record.Recorder {
 	duties := func() record.Duties { return protocol.NewTracker(book) }
+	if s, ok := store.(erasure.Store); ok {
+		more = append(more, record.WithHolds(erasure.New(s, nil, nil).Held))
+	}
 	return record.New(store, book, append(more, record.WithClock(now), record.WithDuties(duties))...)
 }
 

@@ -77,10 +77,10 @@ func policyOf(name string) (*ledger.Policy, error) {
 	return p, nil
 }
 
-// sealer seals a store that is open for writing.
-func (s *seals) sealer(ctx context.Context, store *sqlitestore.Store, now func() time.Time, log *slog.Logger) (*sealing.Sealer, error) {
-	l, err := store.Ledger()
-	if err != nil {
+// sealer seals a store that is open for writing; it is nil where the store keeps no ledger.
+func (s *seals) sealer(ctx context.Context, store *protectedLog, now func() time.Time, log *slog.Logger) (*sealing.Sealer, error) {
+	l, err := store.ledger()
+	if err != nil || l == nil {
 		return nil, err
 	}
 	options := []sealing.Option{sealing.WithInterval(s.interval), sealing.WithClock(now), sealing.WithLog(log), sealing.WithPolicy(s.policy)}
@@ -96,7 +96,7 @@ func (s *seals) sealer(ctx context.Context, store *sqlitestore.Store, now func()
 
 // sealed runs a command's writing in a store, and has it sealed. A log that does not continue what was signed is
 // not written to; a signer that does not answer only leaves the sealing to the next one.
-func (a *app) sealed(ctx context.Context, c *config, store *sqlitestore.Store, write func() error) error {
+func (a *app) sealed(ctx context.Context, c *config, store *protectedLog, write func() error) error {
 	s, err := sealsOf(c)
 	if err != nil {
 		return err
@@ -104,6 +104,9 @@ func (a *app) sealed(ctx context.Context, c *config, store *sqlitestore.Store, w
 	sealer, err := s.sealer(ctx, store, a.now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
+	}
+	if sealer == nil {
+		return write()
 	}
 	if err := sealer.Check(ctx); isBroken(err) {
 		return err
@@ -121,7 +124,7 @@ func (a *app) sealDirectory(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := a.openToWrite(cmd.Context(), c.get("data"), a.now)
+	store, err := openForWriting(cmd.Context(), c.get("data"), c.keys(), a.now)
 	if err != nil {
 		return err
 	}
@@ -209,7 +212,7 @@ func (a *app) readCheckpoint(cmd *cobra.Command, old int64) ([]byte, error) {
 		return nil, err
 	}
 	defer log.Close()
-	l, err := log.Ledger()
+	l, err := log.ledger()
 	if err != nil {
 		return nil, err
 	}
@@ -283,9 +286,8 @@ func (a *app) addCosignatureTo(ctx context.Context, s *source, n *ledger.Note) (
 	return names, err
 }
 
-func (a *app) keysCommand() *cobra.Command {
-	group := &cobra.Command{Use: "keys", Short: "Look after the keys"}
-	verifier := &cobra.Command{Use: "verifier", Short: "Print the public key that checkpoints are signed with", Args: cobra.NoArgs,
+func (a *app) keysVerifierCommand() *cobra.Command {
+	c := &cobra.Command{Use: "verifier", Short: "Print the public key that checkpoints are signed with", Args: cobra.NoArgs,
 		Long: "Print the log's verifier key, a note key, for policies and witnesses. Where there is none yet, it is made.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd, a.environ)
@@ -305,9 +307,8 @@ func (a *app) keysCommand() *cobra.Command {
 			}
 			return err
 		}}
-	addSettings(verifier.Flags(), append(keysSettings(), sealSettings()[:2]...))
-	group.AddCommand(verifier)
-	return group
+	addSettings(c.Flags(), append(keysSettings(), sealSettings()[:2]...))
+	return c
 }
 
 func (a *app) signCommand() *cobra.Command {

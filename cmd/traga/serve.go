@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,10 +17,11 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
-	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/api"
 	"traga.internal/handlers/auth"
+	"traga.internal/handlers/consult"
 	"traga.internal/handlers/deadlines"
+	"traga.internal/handlers/erasure"
 	"traga.internal/handlers/metrics"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/sealing"
@@ -35,8 +35,10 @@ import (
 const shutdownGrace = 10 * time.Second
 
 func (a *app) serveCommand() *cobra.Command {
-	c := &cobra.Command{Use: "serve --data DIR", Short: "Serve the pages and the API on a store", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "serve --data DIR [--store URL]", Short: "Serve the pages and the API on a store", Args: cobra.NoArgs,
 		Long: `Serve the pages, the HTTP API and the metrics on the store in a directory, which is made if it is not there.
+With --store the log is in an EventStoreDB cluster, which any number of traga processes may share; each keeps its read models in a
+directory of its own.
 
 Whoever asks must sign in: with a token (traga token issue), or at an identity provider (--oidc-issuer, --oidc-client-id). To be
 reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and --behind-proxy) and its names (--hosts).`,
@@ -46,7 +48,7 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 				return err
 			}
 			if c.get("data") == "" {
-				return usagef("say where the store is: --data DIR")
+				return usagef("say where the store is, or with --store where the read models may be: --data DIR")
 			}
 			log, err := a.logger(c)
 			if err != nil {
@@ -64,15 +66,19 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
-			n, err := a.openNode(cmd.Context(), c.get("data"), log, a.now, "", e, seals)
+			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store"), keys: c.keys()}, log, a.now, "", e, seals)
 			if err != nil {
 				return errors.Join(err, listener.Close())
+			}
+			react, err := n.react(cmd.Context(), c.get("data"), c.reactions)
+			if err != nil {
+				return errors.Join(err, listener.Close(), n.close())
 			}
 			if e.signIn == nil {
 				fmt.Fprintln(a.Err, "There is no sign-in (--insecure-no-auth): whoever can reach this machine reads and records everything.")
 			}
 			fmt.Fprintf(a.Err, "traga serves %s on %s://%s\n", c.get("data"), e.scheme(), listener.Addr())
-			return n.serve(cmd.Context(), listener)
+			return n.serve(cmd.Context(), listener, react)
 		}}
 	addSettings(c.Flags(), append(serviceSettings(), sealSettings()...))
 	return c
@@ -114,12 +120,14 @@ func (a *app) logger(c *config) (*slog.Logger, error) {
 
 // node is a running traga: the store, its read models and what works on them.
 type node struct {
-	store    *sqlitestore.Store
+	store    *protectedLog
+	rules    deadlines.Rules
 	engine   *projections.Engine
 	verdicts *verdicts.Reader
 	recorder *record.Recorder
 	watcher  *deadlines.Watcher
 	sealer   *sealing.Sealer
+	eraser   *erasure.Runner
 	metrics  *metrics.Metrics
 	handler  http.Handler
 	tls      *tls.Config // nil without TLS
@@ -128,48 +136,53 @@ type node struct {
 	now      func() time.Time
 }
 
-// openNode opens the store in dir and everything above it, with its entrance. now is the clock of the store and of all
+// openNode opens the store in its place and everything above it, with its entrance. now is the clock of the store and of all
 // reads.
-func (a *app) openNode(ctx context.Context, dir string, log *slog.Logger, now func() time.Time, notice string, e *entrance, seals *seals) (_ *node, err error) {
+func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func() time.Time, notice string, e *entrance, seals *seals) (_ *node, err error) {
 	n := &node{log: log, closing: make(chan struct{}), now: now, tls: e.tls}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if n.store, err = a.openToWrite(ctx, dir, now); err != nil {
+	if n.store, err = at.open(ctx, now, a.tellUpgrade()); err != nil {
+		return nil, err
+	}
+	entries, err := n.store.ledger()
+	if err != nil {
 		return nil, err
 	}
 	if n.sealer, err = seals.sealer(ctx, n.store, now, log); err != nil {
 		return nil, err
 	}
-	entries, err := n.store.Ledger()
-	if err != nil {
-		return nil, err
-	}
 	shipped := protocol.NewBook()
 	rules := deadlines.Published(n.store, shipped)
+	n.rules = rules
 	book, err := rules(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if n.engine, err = projections.Open(ctx, dir, n.store, shipped, readModelList(), projections.WithLogger(log)); err != nil {
+	if n.engine, err = projections.Open(ctx, at.dir, n.store, shipped, readModelList(), projections.WithLogger(log)); err != nil {
 		return nil, err
 	}
-	if err := aheadOfLog(ctx, n.engine, n.store); err != nil {
-		return nil, err
+	if at.address == "" { // on a cluster the engine itself begins anew when the log is another one
+		if err := aheadOfLog(ctx, n.engine, n.store); err != nil {
+			return nil, err
+		}
 	}
 	n.verdicts = verdicts.New(n.engine)
 	n.metrics = metrics.New(n.sources(now))
 	n.recorder = newRecorder(n.store, book, now, record.WithObserver(n.metrics))
+	n.eraser = erasure.New(n.store, n.recorder, n.purge, erasure.WithLog(log))
 	n.watcher = deadlines.New(n.store, rules, dueCases{n.engine}, deadlines.WithClock(now), deadlines.WithLog(log), deadlines.WithObserver(n.metrics.Appended))
 	mux := http.NewServeMux()
-	api.Register(mux, api.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Verdicts: n.verdicts, Ledger: entries, Policy: seals.policy, Clock: now, Log: log,
+	desk := consult.New(consult.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Clock: now, Policies: e.policies})
+	api.Register(mux, api.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Desk: desk, Verdicts: n.verdicts, Ledger: entries, Policy: seals.policy, Clock: now, Log: log,
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	door, signIns := e.around(mux, auth.NewOfficers(n.store))
-	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Clock: now, Log: log, Demo: notice, SignIns: signIns})
+	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Desk: desk, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns, Secure: e.secure})
 	n.handler = n.metrics.Observe(door)
 	return n, nil
 }
@@ -194,11 +207,20 @@ func (n *node) ready(ctx context.Context) error {
 			return fmt.Errorf("the read model %s is %s", p.Name, p.State)
 		}
 	}
+	if n.sealer == nil {
+		return nil
+	}
 	return n.sealer.Health()
 }
 
 // seal has what is recorded sealed, soon after.
-func (n *node) seal(ctx context.Context) error { return n.sealer.Run(ctx, n.store) }
+func (n *node) seal(ctx context.Context) error {
+	if n.sealer == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return n.sealer.Run(ctx, n.store)
+}
 
 func (n *node) sources(now func() time.Time) metrics.Sources {
 	return metrics.Sources{
@@ -207,6 +229,9 @@ func (n *node) sources(now func() time.Time) metrics.Sources {
 			return head.Commit, err
 		},
 		Seals: func(ctx context.Context) (metrics.Seals, error) {
+			if n.sealer == nil {
+				return metrics.Seals{}, nil
+			}
 			s, err := n.sealer.Status(ctx)
 			return metrics.Seals{SignedAt: s.SignedAt, Cosigned: s.Cosigned}, err
 		},
@@ -244,7 +269,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 	defer stop(nil)
 	server := n.server()
 	var work sync.WaitGroup
-	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge, n.seal}, more...) {
+	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge, n.eraser.Run, n.seal}, more...) {
 		work.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				stop(err) // a part of the service that ends by itself ends the service
@@ -292,6 +317,18 @@ func (n *node) watch(ctx context.Context) error {
 	return n.watcher.Run(ctx)
 }
 
+// purge takes what was erased out of the read models and out of memory.
+func (n *node) purge(ctx context.Context, numbers []string) error {
+	if err := n.engine.Purge(ctx, numbers); err != nil {
+		return err
+	}
+	n.verdicts.Forget(numbers...)
+	for _, number := range numbers {
+		n.recorder.Forget(number)
+	}
+	return nil
+}
+
 // judge judges all cases once, so that the metrics and the lists of a large store need not wait for it later.
 func (n *node) judge(ctx context.Context) error {
 	if err := n.engine.WaitFor(ctx, events.Start, verdicts.Name); err != nil {
@@ -305,21 +342,11 @@ func (n *node) judge(ctx context.Context) error {
 
 func (n *node) close() error {
 	var err error
-	for _, c := range []io.Closer{closerOf(n.engine), closerOf(n.store)} {
-		if c != nil {
-			err = errors.Join(err, c.Close())
-		}
+	if n.engine != nil {
+		err = n.engine.Close()
+	}
+	if n.store != nil {
+		err = errors.Join(err, n.store.Close())
 	}
 	return err
-}
-
-// closerOf is nil for what was never opened.
-func closerOf[T any, P interface {
-	*T
-	io.Closer
-}](p P) io.Closer {
-	if p == nil {
-		return nil
-	}
-	return p
 }

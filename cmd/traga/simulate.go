@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
-	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/simulate"
 )
@@ -40,15 +40,19 @@ With --generate N it makes a realistic log of N fictional events instead; the sa
 			dir, _ := cmd.Flags().GetString("data")
 			n, _ := cmd.Flags().GetInt64("generate")
 			seed, _ := cmd.Flags().GetInt64("seed")
+			keys, _ := cmd.Flags().GetString("keys")
+			if keys == "" && dir != "" {
+				keys = keysBeside(dir)
+			}
 			switch {
 			case n < 0 || n > 0 && len(args) > 0 || n == 0 && len(args) == 0:
 				return usagef("name scenario files, or --generate N with N events")
 			case n > 0 && dir == "":
 				return usagef("say where to make the log: --data DIR")
 			case n > 0:
-				return a.generate(cmd, dir, n, seed)
+				return a.generate(cmd, dir, keys, n, seed)
 			}
-			r, err := a.simulate(cmd.Context(), args, dir)
+			r, err := a.simulate(cmd.Context(), args, dir, keys)
 			if errors.Is(err, simulate.ErrNotEmpty) {
 				return usagef("--data: %w", err)
 			}
@@ -71,19 +75,22 @@ With --generate N it makes a realistic log of N fictional events instead; the sa
 			return err
 		}}
 	c.Flags().String("data", "", "directory for the store, empty or not there yet; none keeps nothing")
+	c.Flags().String("keys", "", "directory of its keys (DATA.keys)")
 	c.Flags().Int64("generate", 0, "make a log of so many fictional events")
 	c.Flags().Int64("seed", 1, "the same seed makes the same log")
 	a.jsonFlag(c)
 	return c
 }
 
-func (a *app) simulate(ctx context.Context, files []string, dir string) (_ *simulation, err error) {
+func (a *app) simulate(ctx context.Context, files []string, dir, keys string) (_ *simulation, err error) {
 	kept := dir
 	if dir == "" {
-		if dir, err = os.MkdirTemp("", "traga-simulate-"); err != nil {
+		base, err := os.MkdirTemp("", "traga-simulate-")
+		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		defer func() { err = errors.Join(err, os.RemoveAll(base)) }()
+		dir, keys = filepath.Join(base, "store"), filepath.Join(base, "keys")
 	}
 	var scenarios []*simulate.Scenario
 	for _, name := range files {
@@ -98,7 +105,7 @@ func (a *app) simulate(ctx context.Context, files []string, dir string) (_ *simu
 	defer p.done()
 	r, err := simulate.Run(ctx, simulate.Setup{Book: book,
 		Store: func(ctx context.Context, clock func() time.Time) (events.Store, error) {
-			return sqlitestore.Open(ctx, dir, sqlitestore.WithClock(clock))
+			return openForWriting(ctx, dir, keys, clock)
 		},
 		Recorder: func(store events.Store, clock func() time.Time) *record.Recorder {
 			return newRecorder(store, book, clock)
@@ -128,9 +135,9 @@ func readScenario(name string) (*simulate.Scenario, error) {
 }
 
 // generate makes a large fictional log.
-func (a *app) generate(cmd *cobra.Command, dir string, n, seed int64) error {
+func (a *app) generate(cmd *cobra.Command, dir, keys string, n, seed int64) error {
 	p := a.progress("generate")
-	err := simulate.Generate(cmd.Context(), dir, n, seed, func(stored int64) { p.report(stored, n) })
+	err := simulate.Generate(cmd.Context(), dir, keys, n, seed, func(stored int64) { p.report(stored, n) })
 	p.done()
 	if errors.Is(err, simulate.ErrNotEmpty) {
 		return usagef("--data: %w", err)

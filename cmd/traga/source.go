@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"traga.internal/events"
-	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/auth"
 )
 
@@ -25,6 +24,8 @@ import (
 func (a *app) readingFlags(cmd *cobra.Command) {
 	addSettings(cmd.Flags(), clientSettings())
 	cmd.Flags().String("at", "", "as known then: an instant such as 2026-03-02T10:15:00+01:00, or a position")
+	cmd.Flags().String("why", "", "why you look, in one line: a server puts it on record, and shows some information for a stated need only")
+	cmd.Flags().String("purpose", "", "the purpose that you look for, such as supervision")
 	langFlag(cmd)
 	a.jsonFlag(cmd)
 }
@@ -53,13 +54,16 @@ func language(cmd *cobra.Command) (string, error) {
 type source struct {
 	config *config
 	dir    string
+	keys   string // the directory of the store's keys
 	server *url.URL
 	token  string
 	at     events.AsOf
 	atText string
 	lang   string
-	now    func() time.Time
-	stderr io.Writer
+	// why and purpose are what a server is told of why one looks.
+	why, purpose string
+	now          func() time.Time
+	stderr       io.Writer
 }
 
 func (a *app) source(cmd *cobra.Command) (*source, error) {
@@ -67,7 +71,7 @@ func (a *app) source(cmd *cobra.Command) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{config: c, dir: c.get("data"), token: c.get("token"), now: a.now, stderr: a.Err}
+	s := &source{config: c, dir: c.get("data"), keys: c.keys(), token: c.get("token"), now: a.now, stderr: a.Err}
 	server := c.get("server")
 	// A flag outweighs what the environment says of the other.
 	if s.dir != "" && server != "" {
@@ -99,20 +103,21 @@ func (a *app) source(cmd *cobra.Command) (*source, error) {
 			return nil, &usageError{fmt.Errorf("--%w", err)}
 		}
 	}
+	for flag, into := range map[string]*string{"why": &s.why, "purpose": &s.purpose} {
+		if f := cmd.Flags().Lookup(flag); f != nil {
+			*into = f.Value.String()
+		}
+	}
 	s.lang, err = language(cmd)
 	return s, err
 }
 
 // openLog opens the store for reading, beside whoever writes to it.
-func (s *source) openLog(ctx context.Context) (*sqlitestore.Store, error) {
+func (s *source) openLog(ctx context.Context) (*protectedLog, error) {
 	if err := isDirectory(s.dir); err != nil {
 		return nil, err
 	}
-	log, err := sqlitestore.Open(ctx, s.dir, sqlitestore.ReadOnly())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: the directory %s holds no store yet; the first traga record, import or serve makes one", errNotFound, s.dir)
-	}
-	return log, err
+	return openForReading(ctx, s.dir, s.keys)
 }
 
 // isDirectory says what is wrong with the name of a store's directory that should be there.
@@ -177,10 +182,16 @@ func (s *source) ask(ctx context.Context, method string, u *url.URL, body io.Rea
 	return res.Header, nil
 }
 
-// sign adds the token to a request.
+// sign adds to a request who asks, and why.
 func (s *source) sign(req *http.Request) {
 	if s.token != "" {
 		req.Header.Set("Authorization", "Bearer "+s.token)
+	}
+	if s.why != "" {
+		req.Header.Set("Traga-Justification", "UTF-8''"+url.PathEscape(s.why)) // RFC 8187: a header is Latin only
+	}
+	if s.purpose != "" {
+		req.Header.Set("Traga-Purpose", s.purpose)
 	}
 }
 

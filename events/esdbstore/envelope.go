@@ -76,7 +76,7 @@ func unwrap(prefix string, stored []byte) (recordedAt time.Time, l link, metadat
 	}
 	rest = rest[hashText:]
 	if metadata, ok = bytes.CutPrefix(rest, []byte(wrapOf)); ok && len(metadata) > 0 && metadata[len(metadata)-1] == '}' {
-		return time.UnixMicro(micros).UTC(), l, metadata[:len(metadata)-1 : len(metadata)-1], true
+		return time.UnixMicro(micros).UTC(), l, metadata[: len(metadata)-1 : len(metadata)-1], true
 	}
 	if rest, ok = bytes.CutPrefix(rest, []byte(wrapRaw)); !ok {
 		return recordedAt, l, nil, false

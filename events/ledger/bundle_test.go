@@ -300,14 +300,14 @@ func TestEachKindOfTamperingIsNamed(t *testing.T) {
 		{"another case's entry", CodeChain, "revision 1", func(b *Bundle) {
 			n := l.streams["MK-2026-0002"][1]
 			b.Leaves[1] = Placed{Index: int64(n), Leaf: l.leaves[n]}
-			b.Leaves[1].Proof, _ = b.Checkpoint.ProveHolds(int64(n), leafHash(l.leaves[n]), l.hashes)
+			b.Leaves[1].Proof, _ = b.Checkpoint.ProveHolds(int64(n), LeafHash(l.leaves[n]), l.hashes)
 		}},
 		{"another case's end", CodeTail, "the end", func(b *Bundle) { b.Head, _ = l.heads.Prove(tagOf("MK-2026-0002")) }},
 		{"an end made up", CodeTail, "the end", func(b *Bundle) { b.Head.Revision-- }},
 		{"an older map of heads", CodeTail, "the end", func(b *Bundle) {
 			n := l.notes[1].Size - 1
 			b.Heads = Placed{Index: n, Leaf: l.leaves[n]}
-			b.Heads.Proof, _ = b.Checkpoint.ProveHolds(n, leafHash(l.leaves[n]), l.hashes)
+			b.Heads.Proof, _ = b.Checkpoint.ProveHolds(n, LeafHash(l.leaves[n]), l.hashes)
 		}},
 		{"the log's signature", CodeSig, "the checkpoint", func(b *Bundle) { b.Checkpoint.Signatures[0].Bytes[9] ^= 1 }},
 		{"a cosignature", CodeSig, "the checkpoint", func(b *Bundle) { b.Checkpoint.Signatures[1].Bytes[30] ^= 1 }},

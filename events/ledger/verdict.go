@@ -67,6 +67,7 @@ type Verdict struct {
 	Erased   int       `json:"erased"`            // fields
 	Withheld int       `json:"withheld"`          // fields that are not shown to this reader
 	Closed   int       `json:"closed"`            // entries whose data is withheld as a whole
+	Unsigned int64     `json:"unsigned"`          // leaves of the log behind the last checkpoint
 	Pinned   *int64    `json:"pinned"`            // size of the pinned checkpoint, null without one
 	Cosigned int       `json:"cosigned"`          // witnesses of the policy that cosigned
 	Of       int       `json:"witnesses"`         // witnesses that the policy has
@@ -126,8 +127,11 @@ func (v *Verdict) Line() string {
 	if v.Withheld > 0 {
 		fmt.Fprintf(&b, "; %s withheld", count(v.Withheld, "field"))
 	}
+	if v.Unsigned > 0 {
+		fmt.Fprintf(&b, "; %s behind it not signed yet", count(int(v.Unsigned), "entry"))
+	}
 	if v.Closed > 0 {
-		fmt.Fprintf(&b, "; the content of %d entries withheld", v.Closed)
+		fmt.Fprintf(&b, "; the content of %s withheld", count(v.Closed, "entry"))
 	}
 	if !v.OK {
 		b.WriteString(". It agrees with itself, but was held against nothing from outside: give a policy, and a pinned checkpoint or a quorum")
@@ -138,6 +142,9 @@ func (v *Verdict) Line() string {
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
+	}
+	if stem, ok := strings.CutSuffix(what, "y"); ok {
+		what = stem + "ie"
 	}
 	return strconv.Itoa(n) + " " + what + "s"
 }
@@ -226,4 +233,5 @@ func erasedMark(receipt uuid.UUID) []byte {
 	return []byte(`{"withheld":{"reason":"erased","receipt":"` + receipt.String() + `"}}`)
 }
 
-func leafHash(leaf []byte) Hash { return tlog.RecordHash(leaf) }
+// LeafHash is the hash of a leaf in the tree: that of RFC 6962.
+func LeafHash(leaf []byte) Hash { return tlog.RecordHash(leaf) }

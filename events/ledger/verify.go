@@ -198,18 +198,18 @@ func (v *verification) parse() {
 func (v *verification) inclusion() {
 	tree := v.bundle.Checkpoint.Tree
 	for i, p := range v.bundle.Leaves {
-		if err := tree.Holds(p.Index, leafHash(p.Leaf), p.Proof); err != nil {
+		if err := tree.Holds(p.Index, LeafHash(p.Leaf), p.Proof); err != nil {
 			v.fail(CodeIncl, place(i, v.leaves[i]), "the log that was signed does not hold this entry: "+err.Error())
 		} else if i > 0 && p.Index <= v.bundle.Leaves[i-1].Index {
 			v.fail(CodeIncl, place(i, v.leaves[i]), "it stands before the entry that it follows")
 		}
 	}
 	for _, p := range v.bundle.Receipts {
-		if err := tree.Holds(p.Index, leafHash(p.Leaf), p.Proof); err != nil {
+		if err := tree.Holds(p.Index, LeafHash(p.Leaf), p.Proof); err != nil {
 			v.fail(CodeIncl, fmt.Sprintf("the receipt at leaf %d", p.Index), err.Error())
 		}
 	}
-	if err := tree.Holds(v.bundle.Heads.Index, leafHash(v.bundle.Heads.Leaf), v.bundle.Heads.Proof); err != nil {
+	if err := tree.Holds(v.bundle.Heads.Index, LeafHash(v.bundle.Heads.Leaf), v.bundle.Heads.Proof); err != nil {
 		v.fail(CodeIncl, "the leaf of heads", err.Error())
 	}
 }
@@ -220,7 +220,7 @@ func (v *verification) chain() {
 	for i, l := range v.leaves {
 		previous := Hash{}
 		if i > 0 {
-			previous = leafHash(v.bundle.Leaves[i-1].Leaf)
+			previous = LeafHash(v.bundle.Leaves[i-1].Leaf)
 		}
 		switch {
 		case l.Revision > uint64(i):
@@ -253,7 +253,7 @@ func (v *verification) head() {
 		v.fail(CodeTail, what, "the end that is shown is not in the map of heads")
 	case b.Head.Revision > uint64(last):
 		v.fail(CodeTail, what, fmt.Sprintf("the case goes on to revision %d, and the bundle ends at revision %d: entries are missing at its end", b.Head.Revision, last))
-	case b.Head.Revision != uint64(last) || b.Head.Leaf != leafHash(b.Leaves[last].Leaf):
+	case b.Head.Revision != uint64(last) || b.Head.Leaf != LeafHash(b.Leaves[last].Leaf):
 		v.fail(CodeTail, what, "its last entry is not the one that the log names")
 	}
 }

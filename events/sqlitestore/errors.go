@@ -71,3 +71,11 @@ func isConstraint(err error) bool {
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", events.ErrDamaged, fmt.Sprintf(format, args...))
 }
+
+// ErrMissing is matched, besides events.ErrDamaged, by the error of an event that is not where its neighbours and the
+// ledger say that it was.
+var ErrMissing = errors.New("an event is missing")
+
+func missing(format string, args ...any) error {
+	return fmt.Errorf("%w: %w: %s", events.ErrDamaged, ErrMissing, fmt.Sprintf(format, args...))
+}

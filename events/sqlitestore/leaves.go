@@ -275,25 +275,28 @@ func (r *ledgerRows) eventLeaves(ctx context.Context, c *chain, from, to int64, 
 		size := 0
 		err := r.page(ctx, r.logPage, func(e *tagged) (bool, error) {
 			if e.Position != events.At(number) {
-				return false, damaged("the event at position %d is missing", number)
+				return false, missing("the event at position %d", number)
 			}
 			l, err := c.leaf(ctx, place, e)
+			if err != nil {
+				return false, err
+			}
 			page = append(page, l)
 			size += len(e.Metadata) + len(e.Data)
 			number++
 			place++
-			return size < pageBytes, err
+			return size < pageBytes, nil
 		}, int64(number-1), min(to-place, pageEvents))
+		for _, l := range page { // those before a damaged one, too: so it is known where it stands
+			if !yield(l) {
+				return false, nil
+			}
+		}
 		if err != nil {
 			return false, err
 		}
 		if len(page) == 0 {
-			return false, damaged("the event at position %d is missing", number)
-		}
-		for _, l := range page {
-			if !yield(l) {
-				return false, nil
-			}
+			return false, missing("the event at position %d", number)
 		}
 	}
 	return true, nil
@@ -308,7 +311,7 @@ func (r *ledgerRows) streamLeaves(ctx context.Context, name string, from uint64)
 			size := 0
 			err := r.page(ctx, r.streamPage, func(e *tagged) (bool, error) {
 				if e.Revision != next {
-					return false, damaged("revision %d of a stream is missing", next)
+					return false, missing("revision %d of a stream", next)
 				}
 				place, err := r.tables.Place(ctx, e.Position.Commit)
 				if err != nil {
@@ -375,7 +378,7 @@ func (r *ledgerRows) previous(ctx context.Context, e *tagged) (ledger.Hash, erro
 	var position uint64
 	err := scanOne(r.position.QueryRowContext(ctx, e.stream, int64(e.Revision)-1), &position)
 	if errors.Is(err, sql.ErrNoRows) {
-		return ledger.Hash{}, damaged("revision %d of a stream is missing", e.Revision-1)
+		return ledger.Hash{}, missing("revision %d of a stream", e.Revision-1)
 	}
 	if err != nil {
 		return ledger.Hash{}, err

@@ -35,12 +35,12 @@ type reader struct {
 }
 
 // newReader opens the log for reading; without a head to ask, it asks the file.
-func newReader(ctx context.Context, path string, head func(context.Context) (events.Position, error)) (_ *reader, err error) {
+func newReader(ctx context.Context, path, mode string, head func(context.Context) (events.Position, error)) (_ *reader, err error) {
 	r := &reader{head: head}
 	if head == nil {
 		r.head = r.last
 	}
-	if r.db, err = open(path, "ro", "query_only(1)"); err != nil {
+	if r.db, err = open(path, mode, "query_only(1)"); err != nil {
 		return nil, err
 	}
 	n := max(4, 2*runtime.NumCPU())

@@ -54,7 +54,10 @@ const (
 // REPLACE would delete.
 var pragmas = []string{"busy_timeout(5000)", "synchronous(FULL)", "recursive_triggers(1)", "trusted_schema(0)"}
 
-// open opens the file for reading ("ro") or for reading and writing ("rw"); it does not create it. It touches
+// still is the mode in which a file is opened that nobody writes to.
+const still = "still"
+
+// open opens the file for reading ("ro"), for reading and writing ("rw"), or still; it does not create it. It touches
 // the file only with the first statement.
 func open(path, mode string, extra ...string) (*sql.DB, error) {
 	path, err := filepath.Abs(path)
@@ -62,6 +65,10 @@ func open(path, mode string, extra ...string) (*sql.DB, error) {
 		return nil, err
 	}
 	query := url.Values{"mode": {mode}, "_pragma": append(extra, pragmas...)}
+	if mode == still { // SQLite then needs no lock and no shared memory
+		query.Set("mode", "ro")
+		query.Set("immutable", "1")
+	}
 	dsn := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}
 	return sql.Open("sqlite", dsn.String())
 }

@@ -18,9 +18,12 @@ import (
 	"traga.internal/events/internal/wake"
 )
 
+// LogFile is the name of the log's file in a store's directory.
+const LogFile = "log.db"
+
 // The files of a store's directory.
 const (
-	logFile  = "log.db"
+	logFile  = LogFile
 	lockFile = "lock"
 )
 
@@ -51,6 +54,7 @@ type options struct {
 	clock    func() time.Time
 	progress func(done, total uint64)
 	readOnly bool
+	mode     string // in which reading connections open the file
 }
 
 // WithProgress is told how far the opening of a store that was made before the ledger has come: how many events have
@@ -66,20 +70,24 @@ func WithClock(clock func() time.Time) Option { return func(o *options) { o.cloc
 // notices new events within a fraction of a second.
 func ReadOnly() Option { return func(o *options) { o.readOnly = true } }
 
+// Still opens a copy of a log that nobody writes to, such as one in a backup, for reading only. It leaves nothing beside
+// the file, which may be on a medium that can't be written.
+func Still() Option { return func(o *options) { o.readOnly, o.mode = true, still } }
+
 // Open opens the store in a directory, and creates both where there is none. ctx bounds the opening only.
 //
 // It fails with events.ErrLocked when another process writes to the store, events.ErrNewerVersion when a newer
 // version of traga did, events.ErrDamaged when the file is no log or can't be read, events.ErrFull when there is
 // no room, and with ReadOnly fs.ErrNotExist when there is no store.
 func Open(ctx context.Context, dir string, opts ...Option) (*Store, error) {
-	o := options{clock: time.Now}
+	o := options{clock: time.Now, mode: "ro"}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	s := &Store{path: filepath.Join(dir, logFile)}
 	var err error
 	if o.readOnly {
-		err = s.openReadOnly(ctx)
+		err = s.openReadOnly(ctx, o.mode)
 	} else {
 		err = s.openForWriting(ctx, dir, &o)
 	}
@@ -112,7 +120,7 @@ func (s *Store) openForWriting(ctx context.Context, dir string, o *options) (err
 	if s.writer, err = newWriter(ctx, s.path, o, &s.bell); err != nil {
 		return err
 	}
-	if s.reader, err = newReader(ctx, s.path, func(context.Context) (events.Position, error) { return s.bell.Head(), nil }); err != nil {
+	if s.reader, err = newReader(ctx, s.path, o.mode, func(context.Context) (events.Position, error) { return s.bell.Head(), nil }); err != nil {
 		return errors.Join(err, s.writer.close())
 	}
 	s.closing = func() {}
@@ -136,7 +144,7 @@ func (s *Store) createIfAbsent(ctx context.Context) error {
 	return create(ctx, s.path)
 }
 
-func (s *Store) openReadOnly(ctx context.Context) (err error) {
+func (s *Store) openReadOnly(ctx context.Context, mode string) (err error) {
 	info, err := os.Stat(s.path)
 	if err != nil {
 		return err
@@ -144,7 +152,7 @@ func (s *Store) openReadOnly(ctx context.Context) (err error) {
 	if info.Size() == 0 {
 		return damaged("%s is empty", logFile)
 	}
-	if s.reader, err = newReader(ctx, s.path, nil); err != nil {
+	if s.reader, err = newReader(ctx, s.path, mode, nil); err != nil {
 		return err
 	}
 	watcher, err := newWatcher(ctx, s.reader, &s.bell)

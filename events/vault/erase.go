@@ -135,12 +135,13 @@ var settling = events.Filter{Types: []string{"CaseOpened", "ErasureRequested", "
 const settledPage = 10_000
 
 // Settle brings the keystore up to date with the log: it destroys the keys that the log says were destroyed, so that a
-// keystore restored from a backup brings nothing back, and notes each person's cases and the requests for erasure. Call it
-// after opening, before anything is read, and then as the log grows. It returns how far it looked. A vault that is open
+// keystore restored from a backup brings nothing back, and notes each person's cases and the requests for erasure. It is
+// done before the first field is revealed; call it as the log grows. It returns how far it looked. A vault that is open
 // for reading only does not change the keystore, and does not use keys that the log says were destroyed.
 func (s *Store) Settle(ctx context.Context) (events.Position, error) {
 	v := s.vault
 	if v.keys == nil {
+		s.settled.Store(true)
 		return events.Start, nil
 	}
 	v.settling.Lock()
@@ -149,6 +150,7 @@ func (s *Store) Settle(ctx context.Context) (events.Position, error) {
 	if err != nil {
 		return at, fmt.Errorf("bring the keystore up to date with the log: %w", err)
 	}
+	s.settled.Store(true)
 	return at, nil
 }
 

@@ -16,11 +16,18 @@ import (
 
 var sealedBegin = []byte(`{"~sealed":["`)
 
-// reveal puts the values of an event's protected fields back, and in the place of an erased one what says so.
-func (v *Vault) reveal(ctx context.Context, r *events.Recorded) error {
+// reveal puts the values of an event's protected fields back, and in the place of an erased one what says so. The first
+// time it looks what the log says was erased, so that a keystore from a backup brings nothing back.
+func (s *Store) reveal(ctx context.Context, r *events.Recorded) error {
 	if !bytes.Contains(r.Data, sealedBegin) {
 		return nil
 	}
+	if !s.settled.Load() {
+		if _, err := s.Settle(ctx); err != nil {
+			return err
+		}
+	}
+	v := s.vault
 	out := make([]byte, 0, len(r.Data))
 	at := 0
 	err := sealedFields(r.Data, func(f sealedField) error {

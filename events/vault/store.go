@@ -3,10 +3,13 @@ package vault
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -21,6 +24,8 @@ import (
 type Store struct {
 	inner events.Store
 	vault *Vault
+	// settled: what the log says was erased was looked at once, so that fields may be revealed.
+	settled atomic.Bool
 }
 
 var _ events.Store = (*Store)(nil)
@@ -72,6 +77,34 @@ func protects(proposed []events.Proposed) bool {
 	}
 	return false
 }
+
+// StoredSize is how many bytes an event takes once it is protected, at most: for EntryCorrected, of which only its stream
+// tells what is protected, it may be more than that.
+func (s *Store) StoredSize(p events.Proposed) int {
+	size := len(p.Type) + len(p.Metadata) + len(p.Data)
+	k, ok := events.KindOf(p.Type)
+	if !ok || !k.Protects() {
+		return size
+	}
+	fields, err := k.ProtectedFields(p.Data, func(uuid.UUID) (string, error) { return "", errNoJSON })
+	if err != nil {
+		fields = make([]events.ProtectedField, bytes.Count(p.Data, []byte(`":`)))
+		size += len(p.Data)/3 + 1
+	}
+	for _, f := range fields {
+		size += sealedLength(f.End-f.Start) - (f.End - f.Start)
+	}
+	return size
+}
+
+// sealedLength is the length of a protected field as it is stored, by that of its value.
+func sealedLength(value int) int {
+	var c ledger.Commitment
+	return len((&ledger.Sealed{Key: strings.Repeat("k", keyIDLength), Commitment: c}).Append(nil)) + base64.RawURLEncoding.EncodedLen(boxOverhead+value)
+}
+
+// keyIDLength is that of 16 bytes in base64url.
+const keyIDLength = 22
 
 // toSeal is a protected field of an event that is to be appended.
 type toSeal struct {
@@ -291,7 +324,7 @@ func (s *Store) ReadStream(ctx context.Context, stream string, from uint64) iter
 		}
 		for r, err := range s.inner.ReadStream(ctx, stream, from) {
 			if err == nil {
-				if err = s.vault.reveal(ctx, &r); err != nil {
+				if err = s.reveal(ctx, &r); err != nil {
 					yield(events.Recorded{}, fmt.Errorf("read stream: %w", err))
 					return
 				}
@@ -313,7 +346,7 @@ func (s *Store) ReadAll(ctx context.Context, after events.Position, limit int, f
 		return events.Page{}, fmt.Errorf("read log: %w", err)
 	}
 	for i := range page.Events {
-		if err := s.vault.reveal(ctx, &page.Events[i]); err != nil {
+		if err := s.reveal(ctx, &page.Events[i]); err != nil {
 			return events.Page{}, fmt.Errorf("read log: %w", err)
 		}
 	}
@@ -333,7 +366,7 @@ func (s *Store) Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool
 		return r, found, err
 	}
 	if err = s.vault.look(ctx, 0); err == nil {
-		err = s.vault.reveal(ctx, &r)
+		err = s.reveal(ctx, &r)
 	}
 	if err != nil {
 		return events.Recorded{}, false, fmt.Errorf("look up an event: %w", err)

@@ -23,6 +23,7 @@ import (
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 	"traga.internal/events/ledger"
+	"traga.internal/handlers/consult"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/sealing"
 	"traga.internal/projections"
@@ -44,6 +45,8 @@ type Config struct {
 	Book     func(context.Context) (*protocol.Book, error)
 	Recorder *record.Recorder
 	Engine   *projections.Engine
+	// Desk is where cases are read; one with the shipped policies when nil.
+	Desk *consult.Desk
 	// Verdicts answers which safeguards hold over all cases; a reader of the API's own when nil.
 	Verdicts *verdicts.Reader
 	// Ledger is that of the store, nil where it has none; Policy names the witnesses whose cosignatures are taken, nil for
@@ -69,6 +72,7 @@ type api struct {
 	recorder  *record.Recorder
 	engine    *projections.Engine
 	verdicts  *verdicts.Reader
+	desk      *consult.Desk
 	registers *registers.Registers
 	ledger    sealing.Ledger
 	policy    *ledger.Policy
@@ -92,6 +96,9 @@ func Register(mux *http.ServeMux, c Config) {
 		patience: cmp.Or(c.Patience, 10*time.Second), heartbeat: cmp.Or(c.Heartbeat, 15*time.Second)}
 	if a.verdicts = c.Verdicts; a.verdicts == nil {
 		a.verdicts = verdicts.New(c.Engine)
+	}
+	if a.desk = c.Desk; a.desk == nil {
+		a.desk = consult.New(consult.Config{Store: c.Store, Book: c.Book, Recorder: c.Recorder, Engine: c.Engine, Clock: c.Clock})
 	}
 	h := humago.New(mux, frameOf(c.Version))
 	h.UseMiddleware(a.framed)
@@ -127,7 +134,7 @@ func operation[I, O any](a *api, h huma.API, o huma.Operation, handle func(conte
 	if o.Responses == nil {
 		o.Responses = map[string]*huma.Response{}
 	}
-	for _, status := range append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusInternalServerError, http.StatusServiceUnavailable}, o.Errors...) {
+	for _, status := range append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError, http.StatusServiceUnavailable}, o.Errors...) {
 		o.Responses[strconv.Itoa(status)] = problemResponse(h.OpenAPI(), status)
 	}
 	o.Errors = nil
@@ -149,9 +156,20 @@ func asOf(parameter, text string) (events.AsOf, error) {
 	return at, nil
 }
 
-// Seen is what every read takes that may have to wait for a write. It is exported, as CaseRead, ListRead and Paged
+// Why is what every read takes of a case, or of many: why one looks. It is exported, as Seen, CaseRead, ListRead and Paged
 // are, because the framework finds parameters in exported structs only.
+type Why struct {
+	Justification string `header:"Traga-Justification" doc:"why you look, in your words: it is put on record, and some information is shown only for a stated need. UTF-8, or its form by RFC 8187"`
+	Purpose       string `header:"Traga-Purpose" doc:"the purpose that you look for, as the catalogue has it, such as supervision"`
+}
+
+func (w *Why) reason() (consult.Reason, error) {
+	return consult.ParseReason(w.Justification, w.Purpose)
+}
+
+// Seen is what every read takes that may have to wait for a write.
 type Seen struct {
+	Why
 	MinPosition string `header:"Traga-Min-Position" doc:"wait until this position can be read: the Traga-Position that a write was answered with"`
 }
 

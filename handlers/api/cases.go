@@ -2,12 +2,13 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"traga.internal/events"
+	"traga.internal/handlers/consult"
+	"traga.internal/projections/accesslog"
 	"traga.internal/projections/timeline"
 )
 
@@ -66,6 +67,8 @@ type explainInput struct {
 
 type explainOutput struct{ Body timeline.Explanation }
 
+type accessOutput struct{ Body []accesslog.Entry }
+
 type diffOutput struct{ Body timeline.Difference }
 
 func (a *api) caseRoutes(h huma.API) {
@@ -75,7 +78,7 @@ func (a *api) caseRoutes(h huma.API) {
 	}
 	operation(a, h, get("case", "", "Where a case stands", "Status, phase, release date, and how many duties are pending, due soon, overdue and done."),
 		func(ctx context.Context, in *CaseRead) (*caseOutput, error) {
-			c, err := a.readAt(ctx, in)
+			c, err := a.readAt(ctx, in, "case")
 			if err != nil {
 				return nil, err
 			}
@@ -84,7 +87,10 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-timeline", "/timeline", "What happened", "Every entry as it was first recorded, with what corrected or annulled it."),
 		func(ctx context.Context, in *timelineInput) (*timelineOutput, error) {
-			c, err := a.readAt(ctx, &in.CaseRead)
+			c, err := a.readAt(ctx, &in.CaseRead, "timeline")
+			if err == nil {
+				err = c.ReadTraining(ctx)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -92,7 +98,7 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-shares", "/shares", "Who shared what with whom", "One row for each recipient, as corrected by then; annulled entries are left out."),
 		func(ctx context.Context, in *CaseRead) (*sharesOutput, error) {
-			c, err := a.readAt(ctx, in)
+			c, err := a.readAt(ctx, in, "shares")
 			if err != nil {
 				return nil, err
 			}
@@ -100,7 +106,7 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-obligations", "/obligations", "Who must do what by when", "Every duty that the protocol laid on someone in this case."),
 		func(ctx context.Context, in *CaseRead) (*obligationsOutput, error) {
-			c, err := a.readAt(ctx, in)
+			c, err := a.readAt(ctx, in, "obligations")
 			if err != nil {
 				return nil, err
 			}
@@ -108,7 +114,7 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-knows", "/knows", "What an institution can know", "By direct sharing or onward sharing; what was known stays known after a recall."),
 		func(ctx context.Context, in *knowsInput) (*knowsOutput, error) {
-			c, err := a.readAt(ctx, &in.CaseRead)
+			c, err := a.readAt(ctx, &in.CaseRead, "knows")
 			if err != nil {
 				return nil, err
 			}
@@ -116,7 +122,7 @@ func (a *api) caseRoutes(h huma.API) {
 		})
 	operation(a, h, get("case-obligation", "/obligations/{obligation...}", "Why a duty is due when it is", "Which entry activated it, how the due date was computed, and what fulfilled it."),
 		func(ctx context.Context, in *explainInput) (*explainOutput, error) {
-			c, err := a.readAt(ctx, &in.CaseRead)
+			c, err := a.readAt(ctx, &in.CaseRead, "obligation")
 			if err != nil {
 				return nil, err
 			}
@@ -125,6 +131,20 @@ func (a *api) caseRoutes(h huma.API) {
 				return nil, problem("not-found", "The case has no such duty.")
 			}
 			return &explainOutput{Body: why}, nil
+		})
+	operation(a, h, get("case-access", "/access", "Who looked at the case, when and why", "The latest look first, with refused looks and exports. For those whose mandate it is to ask: "+
+		"the ombudsman, the data protection authority, the court and, for a stated need, the directorate. It is no statistic of anyone's work."),
+		func(ctx context.Context, in *CaseRead) (*accessOutput, error) {
+			at, err := asOf("at", in.At)
+			if err != nil {
+				return nil, err
+			}
+			look, err := a.look(ctx, in.Case, "access", at, &in.Seen)
+			if err != nil {
+				return nil, err
+			}
+			list, err := a.desk.WhoLooked(ctx, look)
+			return &accessOutput{Body: list}, err
 		})
 	operation(a, h, get("case-diff", "/diff", "What changed between two points of view", "In state, duties and knowledge."),
 		func(ctx context.Context, in *diffInput) (*diffOutput, error) {
@@ -136,38 +156,39 @@ func (a *api) caseRoutes(h huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			after, err := a.read(ctx, in.Case, to, in.Seen)
+			look, err := a.look(ctx, in.Case, "diff", to, &in.Seen)
 			if err != nil {
 				return nil, err
 			}
-			before, err := a.read(ctx, in.Case, from, Seen{})
-			if err != nil && !errors.Is(err, timeline.ErrNoSuchCase) { // since before there was the case, all of it is new
+			before, after, err := a.desk.Between(ctx, look, from)
+			if err != nil {
 				return nil, err
 			}
 			return &diffOutput{Body: after.Diff(before, in.Lang)}, nil
 		})
 }
 
-// readAt folds the case as it was known at the point of view that the request names.
-func (a *api) readAt(ctx context.Context, in *CaseRead) (*timeline.Case, error) {
+// readAt folds the case for the one who asks, as it was known at the point of view that the request names.
+func (a *api) readAt(ctx context.Context, in *CaseRead, view string) (*timeline.Case, error) {
 	at, err := asOf("at", in.At)
 	if err != nil {
 		return nil, err
 	}
-	return a.read(ctx, in.Case, at, in.Seen)
-}
-
-// read folds the case up to a point of view, straight from the log.
-func (a *api) read(ctx context.Context, number string, at events.AsOf, s Seen) (*timeline.Case, error) {
-	if _, err := events.ParseCase(number); err != nil {
-		return nil, err
-	}
-	if err := a.upTo(ctx, s); err != nil {
-		return nil, err
-	}
-	book, err := a.book(ctx)
+	look, err := a.look(ctx, in.Case, view, at, &in.Seen)
 	if err != nil {
 		return nil, err
 	}
-	return timeline.Read(ctx, a.store, book, number, at, a.clock())
+	return a.desk.Case(ctx, look)
+}
+
+// look is the look at a case that a request asks for, once what it waits for can be read.
+func (a *api) look(ctx context.Context, number, view string, at events.AsOf, s *Seen) (consult.Look, error) {
+	if _, err := events.ParseCase(number); err != nil {
+		return consult.Look{}, err
+	}
+	reason, err := s.reason()
+	if err != nil {
+		return consult.Look{}, err
+	}
+	return consult.Look{Case: number, View: view, AsOf: at, Reason: reason}, a.upTo(ctx, *s)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"traga.internal/events"
+	"traga.internal/handlers/consult"
 )
 
 // Record is an event as stored, for a reader.
@@ -39,16 +40,16 @@ type Record struct {
 	Data          json.RawMessage     `json:"data"`
 }
 
-// RecordOf is a stored event for a reader; data is as it was stored.
-func RecordOf(r *events.Recorded) (Record, error) {
-	e, err := events.Decode(r)
+// RecordOf is an event for a reader; what is withheld from its data is shown as withheld.
+func RecordOf(e *events.Event) (Record, error) {
+	data, err := e.Shown()
 	if err != nil {
 		return Record{}, err
 	}
 	return Record{ID: e.ID, Type: e.Type, Schema: e.Schema, Case: e.Case, Jurisdiction: e.Jurisdiction, Stream: e.Stream, Revision: e.Revision,
 		Position: e.Position, OccurredAt: e.OccurredAt.UTC(), RecordedAt: e.RecordedAt.UTC(), Actor: e.Actor,
 		Purpose: orNull(e.Purpose), LegalBasis: orNull(e.LegalBasis), LateReason: orNull(e.LateReason), RecordedBy: orNull(e.RecordedBy), AfterTheFact: e.AfterTheFact,
-		CorrelationID: e.CorrelationID, CausationID: orNull(e.CausationID), Data: r.Data}, nil
+		CorrelationID: e.CorrelationID, CausationID: orNull(e.CausationID), Data: json.RawMessage(data)}, nil
 }
 
 func orNull[T comparable](v T) *T {
@@ -60,7 +61,7 @@ func orNull[T comparable](v T) *T {
 }
 
 // Causes finds what led to an event: the event itself first, then what caused it, then what caused that. An
-// event that does not exist gives nothing.
+// event that does not exist gives nothing. It shows everything: it is for the owner of the store's files.
 func Causes(ctx context.Context, log Log, id uuid.UUID) ([]Record, error) {
 	chain := []Record{}
 	for id != uuid.Nil && !slices.ContainsFunc(chain, func(r Record) bool { return r.ID == id }) {
@@ -85,11 +86,16 @@ func find(ctx context.Context, log Log, id uuid.UUID) (Record, bool, error) {
 	if err != nil || !ok {
 		return Record{}, false, err
 	}
-	r, err := RecordOf(&stored)
+	e, err := events.Decode(&stored)
+	if err != nil {
+		return Record{}, false, err
+	}
+	r, err := RecordOf(e)
 	return r, err == nil, err
 }
 
 type eventInput struct {
+	Why
 	ID uuid.UUID `path:"id" format:"uuid" doc:"the event's id"`
 }
 
@@ -133,6 +139,7 @@ type schemaOutput struct {
 }
 
 type feedInput struct {
+	Why
 	After string `query:"after" doc:"the cursor of the page before; the beginning when left out"`
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"how many at most"`
 }
@@ -166,21 +173,36 @@ func (a *api) eventRoutes(h huma.API) {
 		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Description: description,
 			Tags: []string{"Events"}, Errors: errors}
 	}
-	operation(a, h, get("event", "/v1/events/{id}", "One event", "As it was stored.", 404),
+	operation(a, h, get("event", "/v1/events/{id}", "One event", "As it was stored; what the reader may not see is shown as withheld, with its category and whom to ask.", 404),
 		func(ctx context.Context, in *eventInput) (*eventOutput, error) {
-			r, ok, err := find(ctx, a.store, in.ID)
-			if err == nil && !ok {
-				err = noSuchEvent()
+			reason, err := in.reason()
+			if err != nil {
+				return nil, err
 			}
+			e, err := a.desk.Event(ctx, in.ID, reason)
+			if err != nil {
+				return nil, err
+			}
+			r, err := RecordOf(e)
 			return &eventOutput{Body: r}, err
 		})
 	operation(a, h, get("event-causes", "/v1/events/{id}/causes", "What led to an event", "The event first, then what caused it, then what caused that.", 404),
 		func(ctx context.Context, in *eventInput) (*causesOutput, error) {
-			chain, err := Causes(ctx, a.store, in.ID)
-			if err == nil && len(chain) == 0 {
-				err = noSuchEvent()
+			reason, err := in.reason()
+			if err != nil {
+				return nil, err
 			}
-			return &causesOutput{Body: chain}, err
+			chain, err := a.desk.Causes(ctx, in.ID, reason)
+			if err != nil {
+				return nil, err
+			}
+			list := make([]Record, len(chain))
+			for i, e := range chain {
+				if list[i], err = RecordOf(e); err != nil {
+					return nil, err
+				}
+			}
+			return &causesOutput{Body: list}, nil
 		})
 	operation(a, h, get("event-types", "/v1/event-types", "The catalogue of events", ""),
 		func(context.Context, *struct{}) (*typesOutput, error) { return &typesOutput{Body: EventTypes()}, nil })
@@ -201,8 +223,6 @@ func (a *api) eventRoutes(h huma.API) {
 	operation(a, h, feed, a.feed)
 }
 
-func noSuchEvent() error { return problem("not-found", "There is no event with that id.") }
-
 // ofCases are the events of the cases: not those of the access log, the directory and the protocol.
 func ofCases() events.Filter { return events.Filter{StreamPrefixes: []string{"case-"}} }
 
@@ -215,19 +235,32 @@ func (a *api) feed(ctx context.Context, in *feedInput) (*feedOutput, error) {
 		}
 		after = p
 	}
-	page, err := a.store.ReadAll(ctx, after, in.Limit, ofCases())
-	for err == nil && page.More && len(page.Events) == 0 { // an empty page says that the end was reached
-		page, err = a.store.ReadAll(ctx, page.Scanned, in.Limit, ofCases())
-	}
+	reason, err := in.reason()
 	if err != nil {
 		return nil, err
 	}
-	batch := []CloudEvent{}
-	for i := range page.Events {
-		e, err := events.Decode(&page.Events[i])
-		if err != nil {
+	follower, err := a.desk.Follow(ctx, reason)
+	if err != nil {
+		return nil, err
+	}
+	var page events.Page
+	var known []*events.Event
+	for more := true; more && len(known) == 0; more = page.More { // an empty page says that the end was reached
+		if page, err = a.store.ReadAll(ctx, after, in.Limit, ofCases()); err != nil {
 			return nil, err
 		}
+		if known, err = decodeKnown(ctx, follower, &page); err != nil {
+			return nil, err
+		}
+		after = page.Scanned
+	}
+	if len(known) > 0 {
+		if err := follower.Record(ctx, "feed"); err != nil {
+			return nil, err
+		}
+	}
+	batch := []CloudEvent{}
+	for _, e := range known {
 		batch = append(batch, CloudEventOf(e))
 	}
 	body, err := json.Marshal(batch)
@@ -236,4 +269,16 @@ func (a *api) feed(ctx context.Context, in *feedInput) (*feedOutput, error) {
 	}
 	next := url.Values{"after": {page.Scanned.String()}, "limit": {strconv.Itoa(in.Limit)}}
 	return &feedOutput{ContentType: "application/cloudevents-batch+json", Link: []string{linkTo("/v1/feed", next)}, Body: body}, nil
+}
+
+// decodeKnown are the events of a page of which the one who follows may know.
+func decodeKnown(ctx context.Context, f *consult.Follower, page *events.Page) ([]*events.Event, error) {
+	all := make([]*events.Event, len(page.Events))
+	for i := range page.Events {
+		var err error
+		if all[i], err = events.Decode(&page.Events[i]); err != nil {
+			return nil, err
+		}
+	}
+	return f.Known(ctx, all, page.Scanned)
 }

@@ -13,11 +13,13 @@ import (
 	"traga.internal/aggregates/protocol"
 	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
+	"traga.internal/handlers/consult"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
 	verdicts "traga.internal/projections/safeguards"
 	"traga.internal/projections/sharing"
 	"traga.internal/projections/status"
+	"traga.internal/projections/timeline"
 )
 
 // ListRead is what every list over all cases takes.
@@ -88,7 +90,11 @@ func (a *api) listRoutes(h huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			cells, err := sharing.Matrix(ctx, a.engine, sharing.Query{AsOf: at, Jurisdiction: events.Jurisdiction(in.Jurisdiction)})
+			list, err := a.list(ctx, in, "sharing-matrix")
+			if err != nil {
+				return nil, err
+			}
+			cells, err := sharing.Matrix(ctx, a.engine, sharing.Query{AsOf: at, Jurisdiction: events.Jurisdiction(in.Jurisdiction), Only: list.Only})
 			return &matrixOutput{Body: cells}, err
 		})
 	operation(a, h, get("safeguards", "/v1/safeguards", "Whether the safeguards hold", "By case number, then by safeguard; each with the entries that show it and one plain sentence.", 404),
@@ -114,10 +120,17 @@ func (a *api) cases(ctx context.Context, in *casesInput) (*casesOutput, error) {
 	if err != nil {
 		return nil, err
 	}
+	look, err := a.list(ctx, &in.ListRead, "cases", "status", in.Status, "phase", in.Phase, "number", about(in.Search))
+	if err != nil {
+		return nil, err
+	}
 	list, next, err := status.List(ctx, a.engine, status.Query{AsOf: at, Jurisdiction: events.Jurisdiction(in.Jurisdiction),
-		Status: in.Status, Phase: in.Phase, Text: in.Search, Limit: in.Limit, Cursor: in.Cursor})
+		Status: in.Status, Phase: in.Phase, Text: in.Search, Only: look.Only, Limit: in.Limit, Cursor: in.Cursor})
 	if errors.Is(err, status.ErrCursor) {
 		err = badCursor()
+	}
+	for i := range list {
+		list[i].Hide(look.Sight(list[i].Case).Hidden())
 	}
 	return &casesOutput{Link: nextLink("/v1/cases", next, url.Values{"at": {in.At}, "jurisdiction": {in.Jurisdiction}, "status": {in.Status},
 		"phase": {in.Phase}, "q": {in.Search}}, in.Limit), Body: list}, err
@@ -128,8 +141,12 @@ func (a *api) alerts(ctx context.Context, in *alertsInput) (*alertsOutput, error
 	if err != nil {
 		return nil, err
 	}
+	look, err := a.list(ctx, &in.ListRead, "alerts", "state", in.State, "institution", about(in.Institution))
+	if err != nil {
+		return nil, err
+	}
 	list, next, err := obligations.Alerts(ctx, a.engine, obligations.Query{State: protocol.State(in.State), Institution: events.Institution(in.Institution),
-		Jurisdiction: events.Jurisdiction(in.Jurisdiction), AsOf: at, Now: a.clock(), Limit: in.Limit, Cursor: in.Cursor})
+		Jurisdiction: events.Jurisdiction(in.Jurisdiction), Only: look.Only, AsOf: at, Now: a.clock(), Limit: in.Limit, Cursor: in.Cursor})
 	if errors.Is(err, obligations.ErrCursor) {
 		err = badCursor()
 	}
@@ -141,7 +158,7 @@ func (a *api) safeguards(ctx context.Context, in *safeguardsInput) (*safeguardsO
 	q := verdicts.Query{Jurisdiction: events.Jurisdiction(in.Jurisdiction), Safeguard: in.Safeguard, Verdict: in.Verdict,
 		Now: a.clock(), Limit: in.Limit, Cursor: in.Cursor}
 	if in.Case != "" { // one case is read straight from the log, and must be there
-		c, err := a.readAt(ctx, &CaseRead{Case: in.Case, At: in.At, Seen: in.Seen})
+		c, err := a.readAt(ctx, &CaseRead{Case: in.Case, At: in.At, Seen: in.Seen}, "safeguards")
 		if err != nil {
 			return nil, err
 		}
@@ -153,12 +170,41 @@ func (a *api) safeguards(ctx context.Context, in *safeguardsInput) (*safeguardsO
 		return nil, err
 	}
 	q.AsOf = at
+	look, err := a.list(ctx, &in.ListRead, "safeguards", "safeguard", in.Safeguard, "verdict", in.Verdict)
+	if err != nil {
+		return nil, err
+	}
+	confidential := look.Confidential()
+	if q.Only = look.Only; confidential {
+		q.Hidden, q.Known = []string{"HR24"}, look.Known
+	}
 	list, next, err := a.verdicts.List(ctx, q)
 	if errors.Is(err, verdicts.ErrCursor) {
 		err = badCursor()
 	}
+	for i := range list {
+		timeline.MaskVerdict(&list[i], !confidential, look.Sight(list[i].Case).Log)
+	}
 	return &safeguardsOutput{Link: nextLink("/v1/safeguards", next, url.Values{"at": {in.At}, "jurisdiction": {in.Jurisdiction},
 		"safeguard": {in.Safeguard}, "verdict": {in.Verdict}}, in.Limit), Body: list}, err
+}
+
+// list begins a list over many cases for the one who asks: it is on record by its name and by what it is narrowed by,
+// name and value one after the other.
+func (a *api) list(ctx context.Context, in *ListRead, name string, by ...string) (*consult.List, error) {
+	reason, err := in.reason()
+	if err != nil {
+		return nil, err
+	}
+	return a.desk.List(ctx, consult.Query(name, append([]string{"jurisdiction", in.Jurisdiction, "at", in.At}, by...)...), reason)
+}
+
+// about stands for a text that the one who asks typed, which may hold anything.
+func about(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "some"
 }
 
 func badCursor() error {

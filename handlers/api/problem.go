@@ -8,6 +8,7 @@ import (
 
 	"traga.internal/aggregates/casefile"
 	"traga.internal/events"
+	"traga.internal/handlers/consult"
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
 	"traga.internal/projections/timeline"
@@ -15,7 +16,7 @@ import (
 
 // Problem is an error as RFC 9457 has it. Type is stable: programs may compare it.
 type Problem struct {
-	Type   string `json:"type" example:"urn:traga:problem:invalid" doc:"a stable name of the kind of problem: urn:traga:problem: and invalid, not-signed-in, not-allowed, unlawful, not-found, method-not-allowed, conflict, stale, precondition-required, too-large, too-slow, too-many, unavailable, full or internal"`
+	Type   string `json:"type" example:"urn:traga:problem:invalid" doc:"a stable name of the kind of problem: urn:traga:problem: and invalid, not-signed-in, denied, reason-required, not-allowed, unlawful, not-found, method-not-allowed, conflict, stale, precondition-required, too-large, too-slow, too-many, unavailable, full or internal"`
 	Title  string `json:"title" doc:"the kind of problem in words"`
 	Status int    `json:"status" doc:"the HTTP status"`
 	Detail string `json:"detail,omitempty" doc:"what was wrong here and what was expected"`
@@ -42,6 +43,10 @@ func problem(kind, detail string) *Problem {
 		p.Status, p.Title = http.StatusBadRequest, "The request is not as expected"
 	case "not-signed-in":
 		p.Status, p.Title = http.StatusUnauthorized, "Nobody is signed in"
+	case "denied":
+		p.Status, p.Title = http.StatusForbidden, "This is not open to you"
+	case "reason-required":
+		p.Status, p.Title = http.StatusForbidden, "This is shown for a stated need only"
 	case "not-allowed":
 		p.Status, p.Title = http.StatusForbidden, "This may not be recorded by this actor"
 	case "unlawful":
@@ -80,10 +85,22 @@ func (a *api) problemOf(ctx context.Context, operation string, err error) *Probl
 		field   *events.FieldError
 		refusal *casefile.Refusal
 		stale   *record.PreconditionError
+		denied  *consult.DeniedError
 	)
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.Is(err, consult.ErrUnrecorded): // whatever kept it from being recorded
+		a.log.ErrorContext(ctx, "a look could not be recorded, so nothing was shown", "operation", operation, "error", err)
+		return problem("unavailable", "The look could not be put on record, so nothing is shown.")
+	case errors.Is(err, consult.ErrNotSignedIn):
+		return problem("not-signed-in", "")
+	case errors.As(err, &denied) && denied.NeedsReason:
+		return problem("reason-required", "Say why you look: send Traga-Justification.")
+	case errors.As(err, &denied):
+		return problem("denied", "Cases are open to the institutions that have a part in them, and to oversight by its mandate. The look is on record.")
+	case errors.Is(err, consult.ErrNoSuchEvent):
+		return problem("not-found", "There is no event with that id.")
 	case errors.As(err, &stale):
 		p := problem("stale", "The case is at another revision than If-Match says. Read it again and decide anew.")
 		if stale.Length > 0 {

@@ -29,7 +29,22 @@ func TestTheSafeguardsOfAllCases(t *testing.T) {
 	}
 	var each []safeguards.Verdict
 	for _, n := range numbers {
-		each = append(each, read[[]safeguards.Verdict](s, "/v1/safeguards?case="+n)...)
+		s.get("/v1/cases/" + n)
+	}
+	s.clock.pass(time.Second)
+	if err := s.engine.WaitFor(t.Context(), events.At(s.head())); err != nil {
+		t.Fatal(err)
+	}
+	withoutLooks := func(list []safeguards.Verdict) []safeguards.Verdict { // each look at a case is one more entry that HR02 names
+		for i := range list {
+			if list[i].Safeguard == "HR02" {
+				list[i].Events = nil
+			}
+		}
+		return list
+	}
+	for _, n := range numbers {
+		each = append(each, withoutLooks(read[[]safeguards.Verdict](s, "/v1/safeguards?case="+n))...)
 	}
 	if len(each) != 3*29 {
 		t.Fatalf("%d verdicts", len(each))
@@ -44,7 +59,7 @@ func TestTheSafeguardsOfAllCases(t *testing.T) {
 		"?safeguard=HR04&verdict=fail":      only(func(v safeguards.Verdict) bool { return v.Verdict == "fail" && v.Safeguard == "HR04" }),
 		"?case=MK-2026-0002&safeguard=HR04": only(func(v safeguards.Verdict) bool { return v.Case == "MK-2026-0002" && v.Safeguard == "HR04" }),
 	} {
-		if got := read[[]safeguards.Verdict](s, "/v1/safeguards"+query); len(got) == 0 || !reflect.DeepEqual(got, want) {
+		if got := withoutLooks(read[[]safeguards.Verdict](s, "/v1/safeguards"+query)); len(got) == 0 || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", query, got, want)
 		}
 	}
@@ -62,7 +77,7 @@ func TestTheSafeguardsOfAllCases(t *testing.T) {
 		}
 		s.clock.pass(24 * time.Hour) // the pages are of one instant
 	}
-	if !reflect.DeepEqual(walked, each) {
+	if !reflect.DeepEqual(withoutLooks(walked), each) {
 		t.Errorf("the pages hold %d verdicts, not the %d", len(walked), len(each))
 	}
 	problemIs(t, s.get("/v1/safeguards?safeguard=HR30"), http.StatusBadRequest, "invalid", "safeguard")

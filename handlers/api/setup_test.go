@@ -311,6 +311,16 @@ func (s *service) head() uint64 {
 	return head.Commit
 }
 
+// stored is how many events there are, without those that say who looked.
+func (s *service) stored() int {
+	s.t.Helper()
+	page, err := s.store.Log.ReadAll(s.t.Context(), events.Start, 1<<20, events.Filter{StreamPrefixes: []string{"case-", "directory-", "protocol-", "store"}})
+	if err != nil || page.More {
+		s.t.Fatalf("%v %v", err, page.More)
+	}
+	return len(page.Events)
+}
+
 // unchanged runs do, and expects that nothing of it was stored.
 func (s *service) unchanged(do func()) {
 	s.t.Helper()

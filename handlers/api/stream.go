@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"traga.internal/events"
+	"traga.internal/handlers/consult"
 )
 
 const (
@@ -72,6 +73,10 @@ func (a *api) streamInput(r *http.Request) (after events.Position, only string, 
 func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	after, only, err := a.streamInput(r)
+	var follower *consult.Follower
+	if err == nil {
+		follower, err = a.follow(r, only)
+	}
 	if err != nil {
 		writeProblem(w, a.problemOf(ctx, "stream", err))
 		return
@@ -94,12 +99,14 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return // the client reconnects with its last id
 		}
-		for i := range page.Events {
-			e, err := events.Decode(&page.Events[i])
-			if err != nil {
-				a.log.ErrorContext(ctx, "the live stream met an event that can't be read", "error", err)
-				return
+		known, err := decodeKnown(ctx, follower, &page)
+		if err != nil {
+			if ctx.Err() == nil {
+				a.log.ErrorContext(ctx, "the live stream met an event that can't be read or judged", "error", err)
 			}
+			return
+		}
+		for _, e := range known {
 			if only != "" && e.Case != only {
 				continue
 			}
@@ -109,7 +116,7 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		after = page.Scanned
-		if len(page.Events) > 0 && out.flush() != nil {
+		if len(known) > 0 && out.flush() != nil {
 			return
 		}
 		if page.More {
@@ -132,6 +139,24 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+}
+
+// follow commits that someone follows the live stream, and says what they may know of it.
+func (a *api) follow(r *http.Request, only string) (*consult.Follower, error) {
+	why := Why{Justification: r.Header.Get("Traga-Justification"), Purpose: r.Header.Get("Traga-Purpose")}
+	reason, err := why.reason()
+	if err != nil {
+		return nil, err
+	}
+	f, err := a.desk.Follow(r.Context(), reason)
+	if err != nil {
+		return nil, err
+	}
+	query := "stream"
+	if only != "" {
+		query += " case=" + only
+	}
+	return f, f.Record(r.Context(), query)
 }
 
 // sender writes to a live stream.

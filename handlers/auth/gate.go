@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -358,7 +359,7 @@ func (g *Gate) toSignIn(w http.ResponseWriter, r *http.Request, reason, next str
 func Inside(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(address, "/") || strings.HasPrefix(address, "//") ||
-		strings.HasPrefix(u.Path, "//") || strings.HasPrefix(u.Path, "/sign-") ||
+		path.Clean(u.Path) != u.Path || strings.HasPrefix(u.Path, "/sign-") ||
 		strings.ContainsFunc(address, func(c rune) bool { return c == '\\' || c <= ' ' || c == 0x7f }) {
 		return "/"
 	}

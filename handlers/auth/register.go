@@ -25,6 +25,7 @@ type register struct {
 	mu     sync.Mutex
 	file   os.FileInfo // the file that was read
 	read   int64       // up to there
+	last   []byte      // the line that ends there
 	tokens map[uuid.UUID]*Token
 	order  []uuid.UUID
 }
@@ -120,8 +121,8 @@ func (r *register) list() ([]Token, error) {
 	return list, nil
 }
 
-// refresh reads what was added since the last time. Another file in the register's place, or a shorter one, is read
-// from its beginning, but what was revoked stays so. No file is a register with nothing in it.
+// refresh reads what was added since the last time. Another file in the register's place, or one that was written anew,
+// is read from its beginning, but what was revoked stays so. No file is a register with nothing in it.
 func (r *register) refresh() error {
 	info, err := os.Stat(r.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,10 +132,7 @@ func (r *register) refresh() error {
 	if err != nil {
 		return err
 	}
-	if r.file == nil || !os.SameFile(info, r.file) || info.Size() < r.read {
-		r.forget(info)
-	}
-	if info.Size() == r.read {
+	if r.file != nil && os.SameFile(info, r.file) && info.Size() == r.file.Size() && info.ModTime().Equal(r.file.ModTime()) {
 		return nil
 	}
 	f, err := os.Open(r.path)
@@ -142,19 +140,36 @@ func (r *register) refresh() error {
 		return err
 	}
 	defer f.Close()
-	added, err := io.ReadAll(io.NewSectionReader(f, r.read, info.Size()-r.read))
+	from := r.read - int64(len(r.last))
+	added, err := io.ReadAll(io.NewSectionReader(f, from, info.Size()-from))
 	if err != nil {
 		return err
 	}
+	if added, same := bytes.CutPrefix(added, r.last); same && r.file != nil && os.SameFile(info, r.file) {
+		r.file = info
+		return r.takeLines(added)
+	}
+	r.forget(info)
+	if added, err = io.ReadAll(io.NewSectionReader(f, 0, info.Size())); err != nil {
+		r.file = nil // look again next time
+		return err
+	}
+	return r.takeLines(added)
+}
+
+// takeLines reads on. A line that can't be read is looked at again next time.
+func (r *register) takeLines(added []byte) error {
 	for {
 		line, rest, whole := bytes.Cut(added, []byte{'\n'})
 		if !whole {
 			return nil // someone is writing it
 		}
 		if err := r.take(line); err != nil {
+			r.file = nil
 			return fmt.Errorf("the line at byte %d can't be read: %w", r.read, err)
 		}
-		added, r.read = rest, r.read+int64(len(line))+1
+		r.last = append(append([]byte{}, line...), '\n')
+		added, r.read = rest, r.read+int64(len(r.last))
 	}
 }
 
@@ -165,7 +180,7 @@ func (r *register) forget(file os.FileInfo) {
 		r.tokens = map[uuid.UUID]*Token{}
 	}
 	r.order = slices.DeleteFunc(r.order, func(id uuid.UUID) bool { return r.tokens[id] == nil })
-	r.file, r.read = file, 0
+	r.file, r.read, r.last = file, 0, nil
 }
 
 func (r *register) take(line []byte) error {

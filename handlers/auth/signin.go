@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"golang.org/x/oauth2"
-
 )
 
 // maxForm is the longest form that signing in takes, in bytes.
@@ -205,4 +204,3 @@ func (g *Gate) setCookie(w http.ResponseWriter, name, value string, seconds int)
 
 // same compares secrets in constant time.
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-

@@ -19,6 +19,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"traga.internal/events"
@@ -70,7 +71,7 @@ func New(seed int64, today time.Time, cases int) (*Generator, error) {
 			return nil, err
 		}
 	}
-	g.steps = g.directory(g.started())
+	g.steps = append(g.directory(g.started()), g.departures(g.started())...)
 	for _, s := range g.stories {
 		g.steps = append(g.steps, s.steps...)
 	}
@@ -232,6 +233,8 @@ func (g *Generator) directory(start events.Date) []Step {
 				act(&events.OfficerAppointed{Officer: psychologist, Institution: h.id, Role: events.PrisonTreatment})
 			}
 		}
+		act(&events.OfficerTrained{Officer: des.Officer, Tool: assessmentTools[0][0], ToolVersion: assessmentTools[0][1], Provider: "regional training on assessment tools",
+			On: start - 1100, ValidUntil: start}) // it has ended since
 		for _, h := range r.all(prison) {
 			act(&events.OfficerTrained{Officer: h.desks[0].Officer, Tool: screeningTool, Provider: "training centre of the directorate", On: start - events.Date(g.between(900, 1400))})
 			for _, psychologist := range r.assessors[h.id] {
@@ -248,5 +251,19 @@ func (g *Generator) directory(start events.Date) []Step {
 		next[r.code] = at
 	}
 	sortSteps(steps)
+	return steps
+}
+
+// departures are officers who came to the directorates when traga came into use, and were revoked half a year later.
+func (g *Generator) departures(start events.Date) []Step {
+	var steps []Step
+	for _, r := range g.lands {
+		des := r.near(directorate, "")
+		who := "former." + strings.ToLower(ascii(r.surnames[0]))
+		s := &story{profile: profile{number: r.prefix + "/former"}, register: r, key: strconv.FormatInt(g.seed, 10)}
+		s.act(r.cal.Start(start).Add(9*time.Hour), des, &events.OfficerAppointed{Officer: who, Institution: des.Institution, Role: des.Role}).Case = ""
+		s.act(r.cal.Start(start+180).Add(10*time.Hour), des, &events.OfficerRevoked{Officer: who}).Case = ""
+		steps = append(steps, s.steps...)
+	}
 	return steps
 }

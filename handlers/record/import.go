@@ -238,12 +238,12 @@ func (m *importer) decideOn(ctx context.Context, number int, text []byte) error 
 	if stream, used := m.ids[a.ID]; used && stream != b.stream {
 		return reusedID()
 	}
-	decided, _, err := m.decide(b.fold, a, k, a.ID, m.now)
+	decided, _, err := m.decide(ctx, b.fold, a, k, a.ID, m.now)
 	if err != nil {
 		return err
 	}
 	for _, e := range decided {
-		p, err := encode(e)
+		p, err := m.encode(e)
 		if err != nil {
 			return err
 		}
@@ -361,7 +361,7 @@ func (m *importer) store1(ctx context.Context, b *batch, done chan<- int) error 
 	defer m.folds.forget(b.stream)
 	left := b.lines
 	for len(left) > 0 {
-		chunk := left[:fitting(left)]
+		chunk := left[:m.fitting(left)]
 		expected := events.NoStream
 		if b.base > 0 {
 			expected = events.Revision(b.base - 1)
@@ -393,10 +393,10 @@ func (m *importer) store1(ctx context.Context, b *batch, done chan<- int) error 
 }
 
 // fitting is how many of the lines go into one append.
-func fitting(lines []line) int {
+func (m *importer) fitting(lines []line) int {
 	size := 0
 	for i, l := range lines {
-		size += len(l.proposed.Type) + len(l.proposed.Metadata) + len(l.proposed.Data)
+		size += m.size(l.proposed)
 		if i > 0 && (i == most || size > events.MaxAppend) {
 			return i
 		}

@@ -11,6 +11,7 @@ import (
 	"testing/iotest"
 
 	"traga.internal/aggregates/casefile"
+	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 	"traga.internal/events/memstore"
@@ -241,4 +242,43 @@ func (s *countdownStore) Append(ctx context.Context, stream string, expected eve
 	}
 	s.left--
 	return s.Store.Append(ctx, stream, expected, proposed...)
+}
+
+// A register that is taken over may come in any order: what it says counts by when it happened.
+func TestADirectoryIsImportedInWhateverOrder(t *testing.T) {
+	store := memstore.New(atNoon)
+	r := record.New(store, protocol.NewBook(), record.WithClock(atNoon))
+	line := func(on, kind, data string) string {
+		return `{"jurisdiction":"MK","type":"` + kind + `","occurredAt":"` + on + `T09:00:00+01:00",` + directorate + `,"data":` + data + "}\n"
+	}
+	registered := func(id, role string) string {
+		return `{"institution":"` + id + `","name":{"en":"x"},"role":["` + role + `"],"place":"Skopje"}`
+	}
+	file := line("2025-03-01", "OfficerRevoked", `{"officer":"gone"}`) +
+		line("2024-03-01", "OfficerAppointed", `{"officer":"gone","institution":"mk-csw","role":"csw"}`) +
+		line("2025-03-01", "OfficerAppointed", `{"officer":"stays","institution":"mk-csw","role":"csw"}`) +
+		line("2024-03-01", "OfficerAppointed", `{"officer":"stays","institution":"mk-court","role":"court"}`) +
+		line("2023-03-01", "InstitutionRegistered", registered("mk-csw", "csw")) +
+		line("2023-03-01", "InstitutionRegistered", registered("mk-des", "directorate"))
+	result, err := r.Import(t.Context(), strings.NewReader(file), record.ImportOptions{})
+	if err != nil || result.Recorded != 6 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	d := directory.Fold(stored(t, store, "directory-MK"))
+	if gone, _ := d.Officer("gone"); gone.Stands || !gone.Revoked {
+		t.Errorf("%+v", gone)
+	}
+	if stays, _ := d.Officer("stays"); !stays.Stands || stays.Institution != "mk-csw" {
+		t.Errorf("%+v", stays)
+	}
+	// What is done now must fit it, and another's directorate may not even report.
+	_, err = r.Record(t.Context(), action(t, `{"jurisdiction":"MK","type":"OfficerAppointed",`+directorate+`,"data":{"officer":"new","institution":"mk-csw","role":"police"}}`), record.AnyRevision)
+	if got := because(t, err); got != "conflict data.role" {
+		t.Error(got)
+	}
+	_, err = r.Import(t.Context(), strings.NewReader(strings.ReplaceAll(line("2024-05-01", "OfficerRevoked", `{"officer":"stays"}`), "mk-des", "rs-des")), record.ImportOptions{})
+	var bad *record.ImportError
+	if !errors.As(err, &bad) || len(bad.Problems) != 1 || bad.Problems[0].Refusal.Field != "actor.institution" {
+		t.Errorf("%v", err)
+	}
 }

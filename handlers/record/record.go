@@ -61,6 +61,7 @@ type Recorder struct {
 	clock    func() time.Time
 	observer Observer
 	folds    *folds
+	held     func(ctx context.Context, stream string) (bool, error) // nil when nobody knows
 }
 
 // Option changes how a Recorder works.
@@ -75,6 +76,15 @@ func WithObserver(o Observer) Option { return func(r *Recorder) { r.observer = o
 // WithDuties lets the write path know the obligations of a case, so that a waiver or an acknowledgement of an
 // obligation that the case does not have is refused. Without it only the form of the obligation's id is looked at.
 func WithDuties(duties func() Duties) Option { return func(r *Recorder) { r.duties = duties } }
+
+// WithHolds lets the write path know whether any case of the person whose case a stream is stands under a legal hold.
+// Without it only the case's own stream is looked at.
+func WithHolds(held func(ctx context.Context, stream string) (bool, error)) Option {
+	return func(r *Recorder) { r.held = held }
+}
+
+// Forget drops what is remembered of a case: it is read anew when it is next needed.
+func (r *Recorder) Forget(number string) { r.folds.forget(events.CaseStream(number)) }
 
 // WithMemory sets how many cases are kept folded in memory; the default is 1000.
 func WithMemory(cases int) Option { return func(r *Recorder) { r.folds.limit = max(1, cases) } }
@@ -233,7 +243,7 @@ func (r *Recorder) attempt(ctx context.Context, f *fold, a *Action, k *events.Ki
 	if c.exact && f.next != c.revision+1 {
 		return Receipt{}, &PreconditionError{Wanted: c.revision, Length: f.next}
 	}
-	decided, _, err := r.decide(f, a, k, id, r.clock())
+	decided, _, err := r.decide(ctx, f, a, k, id, r.clock())
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -242,7 +252,7 @@ func (r *Recorder) attempt(ctx context.Context, f *fold, a *Action, k *events.Ki
 
 // decide asks the structural rules and, of a live act, the safeguards. It returns the events to append and what
 // the safeguards found, also of a reported act.
-func (r *Recorder) decide(f *fold, a *Action, k *events.Kind, id uuid.UUID, now time.Time) ([]*events.Event, []casefile.Finding, error) {
+func (r *Recorder) decide(ctx context.Context, f *fold, a *Action, k *events.Kind, id uuid.UUID, now time.Time) ([]*events.Event, []casefile.Finding, error) {
 	e := a.event(k, id, now)
 	if cause := f.state.Find(a.CausationID); cause != nil {
 		e.CorrelationID = cause.CorrelationID
@@ -258,7 +268,11 @@ func (r *Recorder) decide(f *fold, a *Action, k *events.Kind, id uuid.UUID, now 
 		}
 		return decided, nil, err
 	}
-	decided, err := casefile.Decide(&f.state, e, now)
+	against, err := r.heldElsewhere(ctx, e, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	decided, err := casefile.Decide(&f.state, e, now, against...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -276,6 +290,19 @@ func (r *Recorder) decide(f *fold, a *Action, k *events.Kind, id uuid.UUID, now 
 		return nil, findings, casefile.Unlawful(findings)
 	}
 	return decided, findings, nil
+}
+
+// heldElsewhere refuses a request for erasure while another case of the same person is under a legal hold: the keys are
+// the person's.
+func (r *Recorder) heldElsewhere(ctx context.Context, e *events.Event, now time.Time) ([]*casefile.Refusal, error) {
+	if _, ok := e.Data.(*events.ErasureRequested); !ok || r.held == nil || e.Reported(now) {
+		return nil, nil
+	}
+	held, err := r.held(ctx, e.Stream)
+	if err != nil || !held {
+		return nil, err
+	}
+	return []*casefile.Refusal{casefile.HeldElsewhere()}, nil
 }
 
 // knowsDuty refuses a waiver or an acknowledgement of an obligation that the case does not have. What traga itself
@@ -310,7 +337,7 @@ func (r *Recorder) append(ctx context.Context, f *fold, decided []*events.Event)
 	proposed := make([]events.Proposed, len(decided))
 	for i, e := range decided {
 		var err error
-		if proposed[i], err = encode(e); err != nil {
+		if proposed[i], err = r.encode(e); err != nil {
 			return Receipt{}, err
 		}
 	}
@@ -345,10 +372,23 @@ func (r *Recorder) append(ctx context.Context, f *fold, decided []*events.Event)
 	return receiptOf(last.Event, at.Repeated), nil
 }
 
+// sizer is a store that keeps events in another form than they are given in, and knows how long it is.
+type sizer interface {
+	StoredSize(events.Proposed) int
+}
+
+// size is the room that a store counts for an event, at most.
+func (r *Recorder) size(p events.Proposed) int {
+	if s, ok := r.store.(sizer); ok {
+		return s.StoredSize(p)
+	}
+	return len(p.Type) + len(p.Metadata) + len(p.Data)
+}
+
 // encode makes the stored form, and refuses what no store takes for its size.
-func encode(e *events.Event) (events.Proposed, error) {
+func (r *Recorder) encode(e *events.Event) (events.Proposed, error) {
 	p, err := events.Encode(e)
-	if err == nil && len(p.Type)+len(p.Metadata)+len(p.Data) > events.MaxAppend {
+	if err == nil && r.size(p) > events.MaxAppend {
 		err = casefile.Malformed(&events.FieldError{Expected: fmt.Sprintf("an action of at most %d bytes with its envelope", events.MaxAppend), Got: "a larger one"})
 	}
 	return p, err
@@ -378,7 +418,7 @@ func (r *Recorder) appendBlind(ctx context.Context, a *Action, k *events.Kind, i
 	if _, err := casefile.DecideElsewhere(nil, e, now); err != nil {
 		return Receipt{}, err
 	}
-	p, err := encode(e)
+	p, err := r.encode(e)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -444,6 +484,6 @@ func (r *Recorder) check(ctx context.Context, a *Action) (Answer, error) {
 	if id == uuid.Nil {
 		id = uuid.Max // stands for an id that is not used yet
 	}
-	_, findings, err := r.decide(f, a, k, id, r.clock())
+	_, findings, err := r.decide(ctx, f, a, k, id, r.clock())
 	return Answer{Findings: findings}, err
 }

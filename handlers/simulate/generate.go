@@ -9,6 +9,7 @@ import (
 
 	"traga.internal/events"
 	"traga.internal/events/sqlitestore"
+	"traga.internal/events/vault"
 	"traga.internal/handlers/caseload"
 )
 
@@ -18,18 +19,31 @@ const batchSize = 8192
 // Generate fills a new embedded store in a directory with a realistic log of n events, counting the first, which
 // says that its times are simulated (caseload.Stream). It is for measuring: the events are encoded and appended in
 // large batches, not decided on one by one, and the deadline watcher does not look. The same n and seed give the
-// same log. It fails with ErrNotEmpty where the directory holds a log, and leaves it as it is. progress, if not
+// same log. keys is the directory of the keystore that protects it; without one it is made as it was before there was a
+// vault, in plain. It fails with ErrNotEmpty where the directory holds a log, and leaves it as it is. progress, if not
 // nil, is called now and then with how many events are stored.
-func Generate(ctx context.Context, dir string, n, seed int64, progress func(stored int64)) (err error) {
+func Generate(ctx context.Context, dir, keys string, n, seed int64, progress func(stored int64)) (err error) {
 	if n < 1 {
 		return errors.New("generate a log: it has one event at least")
 	}
 	clock := &series{}
-	store, err := sqlitestore.Open(ctx, dir, sqlitestore.WithClock(clock.next))
+	plain, err := sqlitestore.Open(ctx, dir, sqlitestore.WithClock(clock.next))
 	if err != nil {
 		return fmt.Errorf("generate a log: %w", err)
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = errors.Join(err, plain.Close()) }()
+	var store interface {
+		events.Store
+		AppendSeries(context.Context, ...events.Call) error
+	} = plain
+	if keys != "" {
+		v, err := vault.Open(ctx, keys, nil)
+		if err != nil {
+			return fmt.Errorf("generate a log: %w", err)
+		}
+		defer v.Close()
+		store = v.Wrap(plain)
+	}
 	head, err := store.Head(ctx)
 	if err != nil {
 		return fmt.Errorf("generate a log: %w", err)

@@ -18,7 +18,7 @@ func TestGenerate(t *testing.T) {
 	logOf := func(dir string, seed int64) []*events.Event {
 		t.Helper()
 		var stored int64
-		if err := simulate.Generate(t.Context(), dir, n, seed, func(s int64) { stored = s }); err != nil {
+		if err := simulate.Generate(t.Context(), dir, "", n, seed, func(s int64) { stored = s }); err != nil {
 			t.Fatal(err)
 		}
 		if stored != n {
@@ -61,11 +61,11 @@ func TestGenerate(t *testing.T) {
 			t.Fatalf("event %d differs in a second run of the same seed", i)
 		}
 	}
-	if err := simulate.Generate(t.Context(), dir, 10, 1, nil); !errors.Is(err, simulate.ErrNotEmpty) {
+	if err := simulate.Generate(t.Context(), dir, "", 10, 1, nil); !errors.Is(err, simulate.ErrNotEmpty) {
 		t.Errorf("into a store that is not empty: %v", err)
 	}
 	small := t.TempDir()
-	if err := simulate.Generate(t.Context(), small, 1, 1, nil); err != nil {
+	if err := simulate.Generate(t.Context(), small, "", 1, 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(small, "log.db")); err != nil {
@@ -77,7 +77,7 @@ func TestGenerate(t *testing.T) {
 func BenchmarkGenerate(b *testing.B) {
 	const n = 100_000
 	for b.Loop() {
-		if err := simulate.Generate(b.Context(), filepath.Join(b.TempDir(), "log"), n, 1, nil); err != nil {
+		if err := simulate.Generate(b.Context(), filepath.Join(b.TempDir(), "log"), "", n, 1, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -13,6 +15,9 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"traga.internal/events"
+	"traga.internal/handlers/auth"
 )
 
 // TestInABrowser walks from the overview to a case in Chromium: the picture is there, the live notice comes, no page
@@ -31,7 +36,10 @@ func TestInABrowser(t *testing.T) {
 		t.Skip("there is no Chromium here: the pages were not looked at in a browser")
 	}
 	w := caseloadWorld(t, 12)
-	server := httptest.NewServer(w.mux)
+	des := w.officer(t, "MK", events.Directorate)
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		w.mux.ServeHTTP(out, r.WithContext(auth.WithIdentity(r.Context(), auth.Identity{Actor: des, Name: des.Officer})))
+	}))
 	t.Cleanup(server.CloseClientConnections) // the live stream is open
 	ctx, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true))...)
@@ -105,6 +113,18 @@ func TestInABrowser(t *testing.T) {
 		for _, address := range []string{"/region", "/region?jurisdiction=BA&lang=mk", "/region?jurisdiction=RS&period=2026&lang=sq"} {
 			do(chromedp.Navigate(server.URL+address), chromedp.WaitVisible(chromedp.CSS("table.matrix .rule")))
 			fits(address)
+		}
+		// An officer of the directorate appoints someone, in the browser as it is.
+		do(chromedp.Navigate(server.URL+"/directory?lang=sr-Cyrl"), chromedp.WaitVisible(chromedp.CSS("#appoint-post")))
+		fits("the directory")
+		do(chromedp.SendKeys(chromedp.CSS("#appoint-officer"), fmt.Sprintf("n.nova-%d", width)),
+			chromedp.SetAttributeValue(chromedp.CSS(`#appoint-post option[value="mk-csw-tetovo csw"]`), "selected", "selected"))
+		if _, err := chromedp.RunResponse(ctx, chromedp.Submit(chromedp.CSS("#appoint-post"))); err != nil {
+			t.Fatal(err)
+		}
+		do(chromedp.WaitVisible(chromedp.CSS("p.notice[role=status]")))
+		if o, _ := w.directory(t, "MK").Officer(fmt.Sprintf("n.nova-%d", width)); !o.Stands || o.Institution != "mk-csw-tetovo" {
+			t.Errorf("nobody was appointed: %+v", o)
 		}
 	}
 	mu.Lock()

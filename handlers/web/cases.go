@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"traga.internal/events"
+	"traga.internal/handlers/consult"
 	"traga.internal/projections/status"
 )
 
@@ -23,6 +24,14 @@ type caseList struct {
 type caseRow struct {
 	status.Case
 	Name string // of the institution
+}
+
+// some stands for a text that the reader typed, which may hold anything.
+func some(typed string) string {
+	if typed == "" {
+		return ""
+	}
+	return "some"
 }
 
 func (s *site) cases(ctx context.Context, p *page) error {
@@ -44,11 +53,17 @@ func (s *site) cases(ctx context.Context, p *page) error {
 	if err != nil {
 		return err
 	}
+	look, err := s.desk.List(ctx, consult.Query("cases", "jurisdiction", string(q.Jurisdiction), "status", q.Status, "phase", q.Phase, "number", some(q.Text), "at", p.At()), consult.Reason{})
+	if err != nil {
+		return err
+	}
+	q.Only = look.Only
 	rows, next, err := s.lists.Cases(ctx, q)
 	if err != nil {
 		return err
 	}
 	for _, c := range rows {
+		c.Hide(look.Sight(c.Case).Hidden())
 		l.Rows = append(l.Rows, caseRow{c, known.of(c.Institution, p.Language())})
 	}
 	l.Next = next

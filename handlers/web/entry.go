@@ -59,16 +59,17 @@ type field struct {
 	Name   string
 	Text   string
 	Fields []field
+	Hidden bool // the text says that it is withheld
 }
 
 func (s *site) entry(ctx context.Context, p *page) error {
-	c, known, err := s.read(ctx, p)
+	id, err := uuid.Parse(p.request.PathValue("id"))
+	if err != nil || id == uuid.Nil {
+		return &failure{status: http.StatusNotFound, message: "error.no-entry"}
+	}
+	c, known, err := s.read(ctx, p, id)
 	if err != nil {
 		return err
-	}
-	id, err := uuid.Parse(p.request.PathValue("id"))
-	if err != nil {
-		return &failure{status: http.StatusNotFound, message: "error.no-entry"}
 	}
 	row, ok := c.Entry(id, p.Language())
 	if !ok {
@@ -86,11 +87,13 @@ func (s *site) entry(ctx context.Context, p *page) error {
 		}
 		v.Recipients = append(v.Recipients, name)
 	}
-	if v.Data, err = p.fields(e.Data, known); err != nil {
+	if v.Data, err = p.fields(c.Shown(e.Event), known); err != nil {
 		return err
 	}
 	if e.Correction != nil {
-		if v.Corrected, err = p.fields(e.Now, known); err != nil {
+		corrected := *e.Event
+		corrected.Data, corrected.Withheld = e.Now, e.Withheld
+		if v.Corrected, err = p.fields(c.Shown(&corrected), known); err != nil {
 			return err
 		}
 	}
@@ -181,10 +184,10 @@ func (p *page) readRelated(v *entryView, c *timeline.Case, e *history.Entry, kno
 }
 
 // fields reads an entry's data as a reader sees it, in the order of the catalogue.
-func (p *page) fields(data any, known names) ([]field, error) {
-	b, err := json.Marshal(data)
+func (p *page) fields(e *events.Event, known names) ([]field, error) {
+	b, err := e.Shown()
 	if err != nil {
-		return nil, fmt.Errorf("show the data of an entry: %w", err)
+		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
@@ -215,6 +218,9 @@ func (p *page) readField(d *json.Decoder, name string, known names) (field, erro
 				return f, err
 			}
 			inner = text(key)
+			if inner == "withheld" && name != "" { // the data itself may have a field of that name; see events.Withheld
+				return p.readWithheld(d, name)
+			}
 		} else {
 			inner = name
 		}
@@ -223,7 +229,7 @@ func (p *page) readField(d *json.Decoder, name string, known names) (field, erro
 			return f, err
 		}
 		if delimiter == '[' {
-			if one.Fields == nil {
+			if one.Fields == nil && !one.Hidden {
 				flat = append(flat, one.Text)
 				continue
 			}
@@ -237,6 +243,24 @@ func (p *page) readField(d *json.Decoder, name string, known names) (field, erro
 	if f.Fields == nil {
 		f.Text = strings.Join(flat, ", ")
 	}
+	return f, err
+}
+
+// readWithheld reads what stands in the place of a field that is withheld.
+func (p *page) readWithheld(d *json.Decoder, name string) (field, error) {
+	var w struct {
+		Reason   string
+		Category events.Category
+		Ask      events.Role
+	}
+	if err := d.Decode(&w); err != nil {
+		return field{}, err
+	}
+	f := field{Name: name, Hidden: true, Text: p.T("withheld.hidden", p.Category(w.Category), p.Role(w.Ask))}
+	if w.Reason == events.Erased {
+		f.Text = p.T("withheld.erased", p.Category(w.Category))
+	}
+	_, err := d.Token()
 	return f, err
 }
 

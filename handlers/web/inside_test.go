@@ -23,6 +23,7 @@ import (
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 	"traga.internal/events/memstore"
+	"traga.internal/handlers/consult"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
 	"traga.internal/projections/status"
@@ -41,24 +42,34 @@ func (f fakeLists) Alerts(_ context.Context, q obligations.Query) ([]obligations
 	}
 	return nil, "", f.err
 }
-func (f fakeLists) Loads(context.Context, events.AsOf, time.Time) ([]obligations.Load, error) {
+func (f fakeLists) Loads(context.Context, *projections.Selection, events.AsOf, time.Time) ([]obligations.Load, error) {
 	return nil, nil
+}
+func (f fakeLists) LastEntry(context.Context, *projections.Selection) (time.Time, error) {
+	return time.Time{}, nil
 }
 func (f fakeLists) Cases(context.Context, status.Query) ([]status.Case, string, error) {
 	return nil, "", f.err
 }
-func (f fakeLists) OpenCases(context.Context, events.Jurisdiction, events.AsOf) (int, error) {
+func (f fakeLists) OpenCases(context.Context, *projections.Selection, events.Jurisdiction, events.AsOf) (int, error) {
 	return 0, nil
 }
 func (f fakeLists) Clock(_ context.Context, asOf events.AsOf, now time.Time) (time.Time, error) {
 	return asOf.Clock(now, now), nil
 }
 
+// open is a desk that lets everyone see every list.
+type open struct{ desk }
+
+func (open) List(context.Context, string, consult.Reason) (*consult.List, error) {
+	return &consult.List{}, nil
+}
+
 func serve(t *testing.T, l lists, address string) (*httptest.ResponseRecorder, string) {
 	t.Helper()
 	var logged bytes.Buffer
 	mux, now := http.NewServeMux(), time.Date(2026, 6, 17, 12, 0, 0, 0, time.UTC)
-	s := &site{log: memstore.New(func() time.Time { return now }), lists: l, clock: func() time.Time { return now },
+	s := &site{log: memstore.New(func() time.Time { return now }), lists: l, desk: open{}, clock: func() time.Time { return now },
 		book:   func(context.Context) (*protocol.Book, error) { return protocol.NewBook(), nil },
 		logger: slog.New(slog.NewTextHandler(&logged, nil))}
 	s.register(mux)

@@ -25,6 +25,7 @@ type caseView struct {
 	Waiting     []safeguardRow // open
 	Holding     []safeguardRow
 	Unjudged    []safeguardRow // nothing to judge
+	Unknown     []safeguardRow // that this reader may not know
 	Picture     *drawing
 	Shares      []shareRow
 	Known       knowledge
@@ -82,19 +83,32 @@ type entryRow struct {
 	Own      bool // recorded by traga itself
 }
 
-// read folds the case that the address names as known then.
-func (s *site) read(ctx context.Context, p *page) (*timeline.Case, names, error) {
-	c, err := timeline.Read(ctx, s.log, p.rules, p.request.PathValue("n"), p.asOf, p.now)
+// read reads the case that the address names for the reader, as known then; an entry of it where one is named.
+func (s *site) read(ctx context.Context, p *page, entry uuid.UUID) (*timeline.Case, names, error) {
+	look, err := p.look(ctx, "case")
 	if err != nil {
 		return nil, nil, err
 	}
+	var c *timeline.Case
+	if entry == uuid.Nil {
+		c, err = s.desk.Case(ctx, look)
+	} else {
+		c, err = s.desk.Entry(ctx, look, entry)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	p.sight = c.Sight()
 	p.Clock = c.Clock()
+	if err := c.ReadTraining(ctx); err != nil {
+		return nil, nil, err
+	}
 	known, err := s.names(ctx, p.asOf)
 	return c, known, err
 }
 
 func (s *site) oneCase(ctx context.Context, p *page) error {
-	c, known, err := s.read(ctx, p)
+	c, known, err := s.read(ctx, p, uuid.Nil)
 	if err != nil {
 		return err
 	}
@@ -178,6 +192,8 @@ func (p *page) readSafeguards(v *caseView, c *timeline.Case, verdicts []safeguar
 			v.Waiting = append(v.Waiting, row)
 		case safeguards.Pass:
 			v.Holding = append(v.Holding, row)
+		case safeguards.Hidden:
+			v.Unknown = append(v.Unknown, row)
 		default:
 			v.Unjudged = append(v.Unjudged, row)
 		}

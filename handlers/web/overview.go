@@ -7,6 +7,7 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
+	"traga.internal/handlers/consult"
 	"traga.internal/projections/obligations"
 )
 
@@ -23,8 +24,8 @@ type overview struct {
 	Critical    int
 	DueSoon     int
 	Open        int
-	LastEntry   time.Time
-	Groups      []group // of the overdue
+	LastEntry   time.Time // zero for the past
+	Groups      []group   // of the overdue
 	Shown       int
 	Next        string
 	Soon        []alertRow
@@ -68,7 +69,11 @@ func (s *site) overview(ctx context.Context, p *page) error {
 	if f.Institution != "" {
 		o.Institution = known.of(f.Institution, p.Language())
 	}
-	loads, err := s.lists.Loads(ctx, p.asOf, p.now)
+	look, err := s.desk.List(ctx, consult.Query("overview", "jurisdiction", string(f.Jurisdiction), "institution", some(string(f.Institution)), "at", p.At()), consult.Reason{})
+	if err != nil {
+		return err
+	}
+	loads, err := s.lists.Loads(ctx, look.Only, p.asOf, p.now)
 	if err != nil {
 		return err
 	}
@@ -80,14 +85,16 @@ func (s *site) overview(ctx context.Context, p *page) error {
 		byHolder[holder{l.Institution, l.Jurisdiction}] = l
 		o.Overdue, o.Critical, o.DueSoon = o.Overdue+l.Overdue, o.Critical+l.Critical, o.DueSoon+l.DueSoon
 	}
-	if o.Open, err = s.lists.OpenCases(ctx, f.Jurisdiction, p.asOf); err != nil {
+	if o.Open, err = s.lists.OpenCases(ctx, look.Only, f.Jurisdiction, p.asOf); err != nil {
 		return err
 	}
-	if o.LastEntry, err = s.lastEntry(ctx, p.asOf); err != nil {
-		return err
+	if !p.Past() {
+		if o.LastEntry, err = s.lists.LastEntry(ctx, look.Only); err != nil {
+			return err
+		}
 	}
 	q := obligations.Query{State: protocol.Overdue, Jurisdiction: f.Jurisdiction, Institution: f.Institution, AsOf: p.asOf, Now: p.now,
-		Limit: overduePage, Cursor: p.query("cursor")}
+		Only: look.Only, Limit: overduePage, Cursor: p.query("cursor")}
 	overdue, next, err := s.lists.Alerts(ctx, q)
 	if err != nil {
 		return err
@@ -162,28 +169,4 @@ func (p *page) checkJurisdiction(j events.Jurisdiction) error {
 		}
 	}
 	return nil
-}
-
-// lastEntry is when the last entry known was recorded: zero when there is none, or when the store can't tell it
-// for that point of view.
-func (s *site) lastEntry(ctx context.Context, asOf events.AsOf) (time.Time, error) {
-	at := asOf.Position
-	var err error
-	switch before, ok := s.log.(interface {
-		PositionAt(ctx context.Context, t time.Time) (events.Position, error)
-	}); {
-	case at != events.Start:
-	case asOf.IsNow():
-		at, err = s.log.Head(ctx)
-	case ok:
-		at, err = before.PositionAt(ctx, asOf.Instant)
-	}
-	if err != nil || at == events.Start {
-		return time.Time{}, err
-	}
-	page, err := s.log.ReadAll(ctx, events.At(at.Commit-1), 1, events.Filter{})
-	if err != nil || len(page.Events) == 0 {
-		return time.Time{}, err
-	}
-	return page.Events[0].RecordedAt, nil
 }

@@ -12,8 +12,10 @@ import (
 	"regexp"
 	"time"
 
+	"traga.internal/aggregates/access"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
+	"traga.internal/handlers/consult"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
 	"traga.internal/projections/status"
@@ -29,7 +31,7 @@ type pages struct{ byName map[string]*template.Template }
 func newPages() *pages {
 	p := &pages{byName: map[string]*template.Template{}}
 	frame := template.Must(template.ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/lanes.html"))
-	for _, name := range []string{"overview", "cases", "case", "entry", "region", "sign-in", "error"} {
+	for _, name := range []string{"overview", "cases", "case", "entry", "region", "directory", "sign-in", "why", "access", "error"} {
 		p.byName[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return p
@@ -52,8 +54,12 @@ type page struct {
 
 	// Who looks at it; nil when nobody has signed in.
 	Who *signedIn
+	// sight is what they may see of the case that the page is about; nil on other pages, and for everything.
+	sight  *access.Decision
+	reason consult.Reason
 
 	status   int
+	leadTo   string // where the reader is sent instead; empty for a page of its own
 	template string
 	Title    string
 	Section  string // which entry of the menu this page belongs to
@@ -92,6 +98,15 @@ func (s *site) page(fill func(context.Context, *page) error) http.Handler {
 		err := p.prepare(ctx)
 		if err == nil {
 			err = fill(ctx, p)
+		}
+		if p.mustSayWhy(err) {
+			p.askWhy()
+			err = nil
+		}
+		if err == nil && p.leadTo != "" {
+			w.Header().Set("Cache-Control", pageHeaders["Cache-Control"])
+			http.Redirect(w, r, p.leadTo, http.StatusSeeOther)
+			return
 		}
 		if err == nil {
 			err = p.render(p.template)
@@ -177,6 +192,15 @@ func (p *page) fail(ctx context.Context, err error) {
 	var field *events.FieldError
 	switch {
 	case errors.As(err, &known):
+	case errors.Is(err, consult.ErrUnrecorded): // whatever kept it from being recorded
+		p.site.logger.ErrorContext(ctx, "a look could not be recorded, so nothing was shown", "error", err)
+		known = &failure{status: http.StatusServiceUnavailable, message: "error.unrecorded"}
+	case errors.Is(err, consult.ErrNotSignedIn):
+		known = &failure{status: http.StatusUnauthorized, message: "error.not-signed-in"}
+	case errors.Is(err, consult.ErrDenied):
+		known = &failure{status: http.StatusForbidden, message: "error.denied"}
+	case errors.Is(err, consult.ErrNoSuchEvent):
+		known = &failure{status: http.StatusNotFound, message: "error.no-entry"}
 	case errors.Is(err, timeline.ErrNoSuchCase), errors.As(err, &field):
 		known = &failure{status: http.StatusNotFound, message: "error.no-case"}
 	case errors.Is(err, status.ErrCursor), errors.Is(err, obligations.ErrCursor):

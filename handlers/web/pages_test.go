@@ -17,7 +17,8 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; script-src
 func TestEveryPage(t *testing.T) {
 	w := caseloadWorld(t, 16)
 	queue := []string{"/", "/cases", "/cases?q=nothing+like+it", "/?jurisdiction=XK", "/?at=2026-03-02T10:15", "/?at=2031-01-01", "/cases?status=closed&at=2026-03-02",
-		"/region", "/region?jurisdiction=XK", "/region?period=2026&lang=sq", "/region?jurisdiction=BA&period=2026&lang=mk", "/region?rules=differ&at=2026-03-02T10:15"}
+		"/region", "/region?jurisdiction=XK", "/region?period=2026&lang=sq", "/region?jurisdiction=BA&period=2026&lang=mk", "/region?rules=differ&at=2026-03-02T10:15",
+		"/directory?jurisdiction=MK", "/directory?jurisdiction=XK&lang=sq", "/directory?jurisdiction=BA&at=2024-01-02"}
 	seen, kinds := map[string]bool{}, map[string]int{}
 	for _, a := range queue {
 		seen[a] = true
@@ -38,7 +39,7 @@ func TestEveryPage(t *testing.T) {
 			t.Fatal("enough")
 		}
 	}
-	for _, k := range []string{"overview", "cases", "case", "entry", "region"} {
+	for _, k := range []string{"overview", "cases", "case", "entry", "region", "directory"} {
 		if kinds[k] < 3 {
 			t.Errorf("only %d pages of kind %s were found by following links: %v", kinds[k], k, kinds)
 		}

@@ -54,7 +54,7 @@ func (f fakeRegion) Tools(context.Context, regional.Query) ([]regional.Tool, err
 func serveRegion(t *testing.T, f fakeRegion, address string) (int, string) {
 	t.Helper()
 	mux, now := http.NewServeMux(), time.Date(2026, 6, 17, 12, 0, 0, 0, time.UTC)
-	s := &site{log: memstore.New(func() time.Time { return now }), lists: fakeLists{}, compared: f, clock: func() time.Time { return now },
+	s := &site{log: memstore.New(func() time.Time { return now }), lists: fakeLists{}, desk: open{}, compared: f, clock: func() time.Time { return now },
 		book:   func(context.Context) (*protocol.Book, error) { return protocol.NewBook(), nil },
 		logger: slog.New(slog.NewTextHandler(new(bytes.Buffer), nil))}
 	s.register(mux)

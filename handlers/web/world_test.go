@@ -10,12 +10,15 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events/memstore"
+	"traga.internal/handlers/auth"
 	"traga.internal/handlers/caseload"
+	"traga.internal/handlers/consult"
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/simulate"
 	"traga.internal/handlers/web"
 	"traga.internal/projections"
+	"traga.internal/projections/involvement"
 	"traga.internal/projections/obligations"
 	"traga.internal/projections/regional"
 	"traga.internal/projections/sharing"
@@ -31,17 +34,18 @@ type world struct {
 	book   *protocol.Book
 	engine *projections.Engine
 	mux    *http.ServeMux
+	who    auth.Identity // who asks; the owner unless a test says otherwise
 }
 
 // newWorld serves what fill puts into an empty store.
 func newWorld(t *testing.T, fill func(context.Context, *world)) *world {
 	t.Helper()
 	ctx := t.Context()
-	w := &world{clock: &simulate.Clock{}, book: protocol.NewBook(), mux: http.NewServeMux()}
+	w := &world{who: auth.Owner(), clock: &simulate.Clock{}, book: protocol.NewBook(), mux: http.NewServeMux()}
 	w.store = memstore.New(w.clock.Now)
 	fill(ctx, w)
 	var err error
-	w.engine, err = projections.Open(ctx, t.TempDir(), w.store, w.book, []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection()})
+	w.engine, err = projections.Open(ctx, t.TempDir(), w.store, w.book, []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection(), involvement.Projection()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,8 +61,11 @@ func newWorld(t *testing.T, fill func(context.Context, *world)) *world {
 		w.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("other " + r.Pattern)) })
 	}
 	w.mux.HandleFunc("GET /v1/stream", w.stream)
-	web.Register(w.mux, web.Config{Store: w.store, Book: deadlines.Published(w.store, w.book), Engine: w.engine, Clock: w.clock.Now,
-		Log: slog.New(slog.DiscardHandler), Demo: "All of this is invented."})
+	book := deadlines.Published(w.store, w.book)
+	recorder := record.New(w.store, w.book, record.WithClock(w.clock.Now))
+	desk := consult.New(consult.Config{Store: w.store, Book: book, Recorder: recorder, Engine: w.engine, Clock: w.clock.Now})
+	web.Register(w.mux, web.Config{Store: w.store, Book: book, Engine: w.engine, Desk: desk, Clock: w.clock.Now,
+		Recorder: recorder, Log: slog.New(slog.DiscardHandler), Demo: "All of this is invented."})
 	return w
 }
 
@@ -103,7 +110,7 @@ func (w *world) get(t *testing.T, address string) *httptest.ResponseRecorder {
 
 func (w *world) do(t *testing.T, method, address string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
-	r, q := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), method, address, nil)
+	r, q := httptest.NewRecorder(), httptest.NewRequestWithContext(auth.WithIdentity(t.Context(), w.who), method, address, nil)
 	for i := 0; i+1 < len(header); i += 2 {
 		q.Header.Set(header[i], header[i+1])
 	}

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -163,4 +167,43 @@ func TestTheTableSaysWhatTheStreamsSay(t *testing.T) {
 			t.Fatalf("by pages\n%+v\nby streams\n%+v", got, want)
 		}
 	})
+}
+
+// Every type of event of the access log has its entry: one that is added must be told to this package.
+func TestEveryTypeOfTheAccessLogHasItsEntry(t *testing.T) {
+	w := newWorld(t)
+	n := 0
+	for _, k := range events.Standard().Kinds() {
+		if k.Family == events.AccessFamily {
+			w.look(t, ombudsman, "MK-2026-0001", reflect.New(k.DataType()).Interface())
+			n++
+			if list, err := accesslog.OfCase(t.Context(), w.store, "MK-2026-0001", events.AsOf{}); err != nil || len(list) != n || list[0].Kind == "" {
+				t.Errorf("%s is not told (%v)", k.Type, err)
+			}
+		}
+	}
+}
+
+// Who looked is never a performance statistic (design.md): only what shows it to a reader may read it.
+func TestNoStatisticReadsTheAccessLog(t *testing.T) {
+	may := []string{"cmd/traga", "handlers/api", "handlers/web", "handlers/auth", "projections/accesslog"}
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		dir := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../../")
+		for _, i := range f.Imports {
+			if i.Path.Value == `"traga.internal/projections/accesslog"` && !slices.Contains(may, dir) {
+				t.Errorf("%s reads who looked", path)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

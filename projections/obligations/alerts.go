@@ -43,6 +43,12 @@ type Alert struct {
 	OverdueFrom  time.Time           `json:"-"`
 }
 
+// AlertID is an id of the alert on an obligation of a case that does not show either, for links and for receivers
+// outside: the same each time.
+func AlertID(number, obligation string) uuid.UUID {
+	return events.DeriveID("alert", number, obligation)
+}
+
 // Query says which alerts are wanted. Empty fields do not narrow.
 type Query struct {
 	State        protocol.State     // DueSoon or Overdue; anything else means both
@@ -50,6 +56,7 @@ type Query struct {
 	Jurisdiction events.Jurisdiction
 	Rule         string
 	Case         string
+	Only         *projections.Selection // these cases; nil for all
 	// AsOf is as known when; Now is the clock when AsOf is now.
 	AsOf events.AsOf
 	Now  time.Time
@@ -131,7 +138,7 @@ func (q *Query) wants(r *row, late bool) bool {
 	return (q.State != protocol.Overdue || late) && (q.State != protocol.DueSoon || !late) &&
 		(q.Institution == "" || string(q.Institution) == string(r.holder)) &&
 		(q.Jurisdiction == "" || string(q.Jurisdiction) == string(r.jurisdiction)) &&
-		(q.Rule == "" || q.Rule == string(r.rule)) && (q.Case == "" || q.Case == string(r.number))
+		(q.Rule == "" || q.Rule == string(r.rule)) && (q.Case == "" || q.Case == string(r.number)) && q.Only.Has(r.number)
 }
 
 // standing is an alert that stands, with what says its place in the list.

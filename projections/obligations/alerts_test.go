@@ -262,7 +262,7 @@ func TestCountsAddUp(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("not counted: %v", want)
 	}
-	list, err := obligations.Loads(t.Context(), e, events.AsOf{}, at)
+	list, err := obligations.Loads(t.Context(), e, nil, events.AsOf{}, at)
 	if err != nil {
 		t.Fatal(err)
 	}

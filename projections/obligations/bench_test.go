@@ -74,7 +74,7 @@ func BenchmarkAlerts(b *testing.B) {
 	})
 	b.Run("loads", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := obligations.Loads(ctx, e, events.AsOf{}, end); err != nil {
+			if _, err := obligations.Loads(ctx, e, nil, events.AsOf{}, end); err != nil {
 				b.Fatal(err)
 			}
 		}

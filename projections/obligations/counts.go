@@ -82,8 +82,9 @@ type Load struct {
 	DueSoon      int                 `json:"dueSoon"`
 }
 
-// Loads counts the alerts by duty holder, those with most overdue first, then by institution and jurisdiction.
-func Loads(ctx context.Context, e *projections.Engine, asOf events.AsOf, now time.Time) ([]Load, error) {
+// Loads counts the alerts of the cases that are meant by duty holder, those with most overdue first, then by institution
+// and jurisdiction.
+func Loads(ctx context.Context, e *projections.Engine, only *projections.Selection, asOf events.AsOf, now time.Time) ([]Load, error) {
 	at, err := e.Clock(ctx, asOf, now)
 	if err != nil {
 		return nil, err
@@ -95,6 +96,9 @@ func Loads(ctx context.Context, e *projections.Engine, asOf events.AsOf, now tim
 	loads := make(map[key]*Load)
 	err = e.View(ctx, Name, func(v *projections.View) error {
 		return eachStanding(ctx, v, asOf, at, func(r *row, _ []byte) error {
+			if !only.Has(r.number) {
+				return nil
+			}
 			l := loads[key{events.Institution(r.holder), events.Jurisdiction(r.jurisdiction)}]
 			if l == nil {
 				l = &Load{Institution: events.Institution(r.holder), Jurisdiction: events.Jurisdiction(r.jurisdiction)}

@@ -23,7 +23,7 @@ import (
 func BenchmarkSafeguards(b *testing.B) {
 	ctx := context.Background()
 	dir := b.TempDir()
-	if err := simulate.Generate(ctx, dir, 100_000, 1, nil); err != nil {
+	if err := simulate.Generate(ctx, dir, "", 100_000, 1, nil); err != nil {
 		b.Fatal(err)
 	}
 	store, err := sqlitestore.Open(ctx, dir, sqlitestore.ReadOnly())

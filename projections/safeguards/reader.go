@@ -26,6 +26,12 @@ type Query struct {
 	Safeguard    string // HR01 to HR29
 	Verdict      string // safeguards.Fail and the like
 	Case         string
+	Only         *projections.Selection // these cases; nil for all
+	// Hidden are the safeguards whose verdicts the reader may not know: they are listed as safeguards.Hidden.
+	Hidden []string
+	// Known, if not nil, leaves out of a case's events those of which the reader may not know, before it is judged. What
+	// was judged so is not remembered.
+	Known func(stream []*events.Event) []*events.Event
 	// AsOf is as known when; Now is the clock when AsOf is now.
 	AsOf events.AsOf
 	Now  time.Time
@@ -43,8 +49,11 @@ func (q *Query) Wants(v *safeguards.Verdict) bool {
 		(q.Jurisdiction == "" || strings.HasPrefix(v.Case, string(q.Jurisdiction)+"-"))
 }
 
-func (q *Query) wants(safeguard, verdict string) bool {
-	return (q.Safeguard == "" || q.Safeguard == safeguard) && (q.Verdict == "" || q.Verdict == verdict)
+func (q *Query) wants(id, verdict string) bool {
+	if slices.Contains(q.Hidden, id) {
+		verdict = safeguards.Hidden
+	}
+	return (q.Safeguard == "" || q.Safeguard == id) && (q.Verdict == "" || q.Verdict == verdict)
 }
 
 // ErrCursor says that a cursor is none that List gave.
@@ -64,6 +73,15 @@ type Reader struct {
 // New makes a reader that remembers nothing yet.
 func New(e *projections.Engine) *Reader {
 	return &Reader{engine: e, counting: make(chan struct{}, 1), known: make(map[string]ruling)}
+}
+
+// Forget drops what is remembered of cases, which are then judged anew.
+func (r *Reader) Forget(numbers ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range numbers {
+		delete(r.known, n)
+	}
 }
 
 // words are the bare verdicts of a case, in the order of the safeguards.
@@ -162,7 +180,7 @@ func (r *Reader) reach(ctx context.Context) (upTo events.Position, at time.Time,
 
 // judge judges a case, and remembers the words where it is known how long they are good.
 func (r *Reader) judge(ctx context.Context, c *court, of *row) ([]safeguards.Verdict, error) {
-	verdicts, good, err := c.judge(ctx, of)
+	verdicts, good, err := c.judge(ctx, of, nil)
 	if err != nil || good.since.IsZero() {
 		return verdicts, err
 	}
@@ -183,6 +201,7 @@ func (r *Reader) rows(ctx context.Context, c *court, q *Query, from string, incl
 	if p := c.asOf.Position; p != events.Start {
 		opened = fmt.Sprintf("(opened_commit < %d OR opened_commit = %[1]d AND opened_behind >= %d)", p.Commit, p.Commit-p.Prepare)
 	}
+	only, selected := q.Only.SQL("j.number", "j.jurisdiction", false)
 	after := ">"
 	if inclusive {
 		after = ">="
@@ -192,11 +211,11 @@ func (r *Reader) rows(ctx context.Context, c *court, q *Query, from string, incl
 		FROM {judged} j LEFT JOIN {looked} l ON l.number = j.number
 		LEFT JOIN {ground} g ON g.jurisdiction = j.jurisdiction LEFT JOIN {ground} a ON a.jurisdiction = ''
 		WHERE j.number ` + after + ` :from AND ` + opened + `
-		AND (:jurisdiction = '' OR j.jurisdiction = :jurisdiction) AND (:case = '' OR j.number = :case)
+		AND (:jurisdiction = '' OR j.jurisdiction = :jurisdiction) AND (:case = '' OR j.number = :case) AND ` + only + `
 		ORDER BY j.number LIMIT ` + fmt.Sprint(batch)
 	err = r.engine.View(ctx, Name, func(v *projections.View) error {
 		rows, err := v.Query(ctx, statement, sql.Named("from", from), sql.Named("at", c.clock.UnixMicro()),
-			sql.Named("jurisdiction", string(q.Jurisdiction)), sql.Named("case", q.Case))
+			sql.Named("jurisdiction", string(q.Jurisdiction)), sql.Named("case", q.Case), sql.Named("selected", selected))
 		if err != nil {
 			return err
 		}
@@ -260,10 +279,14 @@ func (r *Reader) List(ctx context.Context, q Query) (list []safeguards.Verdict, 
 					}
 					return false
 				}
+				var err error
+				if q.Known != nil {
+					found[i], _, err = c.judge(ctx, &chunk[i], q.Known)
+					return err
+				}
 				if w := r.remembered(c, &chunk[i]); w != nil && !some(w) {
 					return nil
 				}
-				var err error
 				found[i], err = r.judge(ctx, c, &chunk[i])
 				return err
 			})

@@ -36,6 +36,7 @@ type Query struct {
 	// From and To bound when the sharing occurred: From included, To not.
 	From, To time.Time
 	AsOf     events.AsOf
+	Only     *projections.Selection // these cases; nil for all
 }
 
 // Matrix says who shared what with whom, by sender and then by recipient.
@@ -95,6 +96,10 @@ func (q *Query) sql() (string, []any) {
 	}
 	if q.Jurisdiction != "" {
 		add("jurisdiction = :jurisdiction", "jurisdiction", string(q.Jurisdiction))
+	}
+	if q.Only != nil {
+		condition, selected := q.Only.SQL("case_id", "jurisdiction", true)
+		add(condition, "selected", selected)
 	}
 	if q.Institution != "" {
 		add(":institution IN (from_institution, to_institution)", "institution", string(q.Institution))

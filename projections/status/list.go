@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"traga.internal/aggregates/access"
 	"traga.internal/events"
 	"traga.internal/projections"
 )
@@ -29,6 +30,20 @@ type Case struct {
 	Position  events.Position `json:"position"`
 	ChangedAt time.Time       `json:"changedAt"`
 	OpenedAt  time.Time       `json:"openedAt"` // when its first event was recorded
+	// Withheld are riskLevel and group where the reader may not see them; left out where nothing is withheld.
+	Withheld []access.Hidden `json:"withheld,omitempty"`
+}
+
+// Hide leaves out what the reader may not see, and says so.
+func (c *Case) Hide(withheld []access.Hidden) {
+	c.Withheld = withheld
+	for _, w := range withheld {
+		if w.Field == "riskLevel" {
+			c.RiskLevel = nil
+		} else {
+			c.Group = []string{}
+		}
+	}
 }
 
 // Query says which cases are wanted. Empty fields do not narrow.
@@ -37,7 +52,8 @@ type Query struct {
 	Status       string // open or closed
 	Phase        string
 	Institution  events.Institution
-	Text         string // a part of the case number, in any case of letters
+	Text         string                 // a part of the case number, in any case of letters
+	Only         *projections.Selection // these cases; nil for all
 	AsOf         events.AsOf
 	Limit        int // 0 means all
 	Cursor       string
@@ -119,6 +135,10 @@ func (q *Query) sql() (string, []any, error) {
 	if q.Institution != "" {
 		add("institution = :institution", "institution", string(q.Institution))
 	}
+	if q.Only != nil {
+		condition, selected := q.Only.SQL("number", "jurisdiction", false)
+		add(condition, "selected", selected)
+	}
 	if q.Text != "" {
 		add("instr(number, :text) > 0", "text", strings.ToUpper(q.Text))
 	}
@@ -180,6 +200,29 @@ func latest(ctx context.Context, store events.Store, c *Case, asOf events.AsOf) 
 		c.Revision, c.Position, c.ChangedAt = r.Revision, r.Position, r.RecordedAt
 	}
 	return nil
+}
+
+// LastEntry is when the latest event of these cases, or of all, was recorded, as known now; zero while there is none.
+func LastEntry(ctx context.Context, e *projections.Engine, only *projections.Selection) (time.Time, error) {
+	var micros sql.NullInt64
+	err := e.View(ctx, Name, func(v *projections.View) error {
+		condition, selected := only.SQL("number", "jurisdiction", false)
+		rows, err := v.Query(ctx, `SELECT max(last_at) FROM {current} WHERE `+condition, sql.Named("selected", selected))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := rows.Scan(&micros); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil || !micros.Valid {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(micros.Int64).UTC(), nil
 }
 
 // Counts counts the cases by jurisdiction and status, as known now, in that order.

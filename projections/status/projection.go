@@ -58,6 +58,7 @@ func Projection() projections.Projection {
 			},
 		},
 		Collect: func() projections.Collector { return &collector{places: make(map[string]int)} },
+		Purge:   purge,
 	}
 }
 
@@ -215,6 +216,18 @@ func (p *progress) write(ctx context.Context, tx *projections.Tx, known kept) er
 		}
 	}
 	return err
+}
+
+// purge takes the risk levels of cases out, the present one and those that were known before.
+func purge(ctx context.Context, tx *projections.Tx, numbers []string) error {
+	for _, number := range numbers {
+		for _, statement := range []string{`UPDATE {current} SET risk = '' WHERE number = ?`, `UPDATE {past} SET risk = '' WHERE number = ?`} {
+			if _, err := tx.Exec(ctx, statement, number); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // row are the columns versioned.

@@ -320,3 +320,41 @@ func TestDecreesAsKnownThen(t *testing.T) {
 		}
 	}
 }
+
+// Beside each screening and assessment stands whether its assessor was trained in its tool on that day, as known then.
+func TestTrainingBesideEachAssessment(t *testing.T) {
+	w := tell(t)
+	screened := w.say(prison, &events.ScreeningCompleted{Tool: "VES-short", ToolVersion: "1.2", Result: "indicated", Facts: []string{"a fact"}, Opinions: []string{}})
+	assessment := w.say(prison, &events.AssessmentCompleted{Assessment: "as-1", Kind: "risk", Tool: "VERA-2R", ToolVersion: "2", Assessor: "psych.m", Indicators: []string{}, Facts: []string{"f"}, Opinions: []string{}})
+	trained := func(officer, tool string) {
+		w.record(events.DirectoryStream("MK"), &events.Event{ID: events.DeriveID("training", officer), Type: "OfficerTrained", Jurisdiction: "MK", OccurredAt: w.clock, Actor: csw,
+			Data: &events.OfficerTrained{Officer: officer, Tool: tool, Provider: "x", On: events.DateOf(2025, 1, 1)}})
+	}
+	expect := func(asOf events.AsOf, ofScreening, ofAssessment Training) {
+		t.Helper()
+		c := w.read(asOf)
+		if row, _ := c.Entry(screened, "en"); row.Training != nil {
+			t.Error("training is told before it was read")
+		}
+		must(t, c.ReadTraining(context.Background()))
+		for _, row := range c.Timeline("en", Recorded) {
+			switch {
+			case row.ID == screened && (row.Training == nil || *row.Training != ofScreening), row.ID == assessment && (row.Training == nil || *row.Training != ofAssessment):
+				t.Errorf("%s: %v", row.Type, row.Training)
+			case row.ID != screened && row.ID != assessment && row.Training != nil:
+				t.Errorf("%s has an assessor", row.Type)
+			}
+		}
+	}
+	before := events.AsOf{Instant: w.clock}
+	expect(before, Unrecorded, Unrecorded)
+	w.clock = w.clock.Add(time.Hour)
+	trained("Psych.M", "vera-2r")
+	expect(events.AsOf{}, Untrained, Trained)
+	trained(prison.Officer, "VERA-2R")
+	expect(events.AsOf{}, Untrained, Trained)
+	expect(before, Unrecorded, Unrecorded)
+	w.say(prison, &events.EntryCorrected{Target: assessment, Reason: "another assessor", Replacement: []byte(
+		`{"assessment":"as-1","kind":"risk","tool":"VERA-2R","toolVersion":"2","assessor":"psych.other","indicators":[],"facts":["f"],"opinions":[],"specialist":false}`)})
+	expect(events.AsOf{}, Untrained, Untrained)
+}

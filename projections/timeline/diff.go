@@ -32,7 +32,8 @@ type Addition struct {
 }
 
 // StateChange is a key of `case show` whose value changed: status, phase, releaseDate, releasedOn, riskLevel or
-// group. A value that was not known is null.
+// group. A value that was not known is null; one that the reader may not see is an object that says so, under the key
+// withheld.
 type StateChange struct {
 	Field  string `json:"field"`
 	Before any    `json:"before"`
@@ -80,11 +81,13 @@ type KnowledgeStanding struct {
 func (c *Case) Diff(before *Case, lang string) Difference {
 	d := Difference{Case: c.number, To: c.clock, Recorded: []Addition{}, State: []StateChange{},
 		Obligations: []ObligationChange{}, Knowledge: []KnowledgeChange{}}
-	known := 0
 	if before != nil {
-		d.From, known = &before.clock, before.history.Len()
+		d.From = &before.clock
 	}
-	for _, entry := range c.history.Entries()[min(known, c.history.Len()):] {
+	for _, entry := range c.history.Entries() {
+		if before != nil && entry.Revision <= before.Revision() {
+			continue
+		}
 		d.Recorded = append(d.Recorded, Addition{ID: entry.ID, Type: entry.Type, OccurredAt: entry.OccurredAt.UTC(),
 			RecordedAt: entry.RecordedAt.UTC(), Summary: Sentence(lang, entry.Event, &c.history)})
 	}
@@ -110,6 +113,14 @@ func (d *Difference) state(before, after *Case) {
 	}
 	if g := after.life().group; !slices.Equal(group, g) {
 		d.State = append(d.State, StateChange{Field: "group", Before: group, After: g})
+	}
+	for _, h := range after.sight.Hidden() {
+		for i := range d.State {
+			if s := &d.State[i]; s.Field == h.Field {
+				w := events.Withheld{Category: h.Category, Reason: h.Reason, Ask: h.Ask}
+				s.Before, s.After = w, w
+			}
+		}
 	}
 }
 

@@ -57,6 +57,9 @@ type Entry struct {
 	Hash        string     `json:"hash"`    // see Hash
 	// Beyond interfaces.md: why it was recorded late, as its actor says.
 	LateReason *string `json:"lateReason"`
+	// Beyond interfaces.md: of a screening or an assessment, whether its assessor had been trained; null for others, and
+	// until ReadTraining.
+	Training *Training `json:"training"`
 }
 
 // lateAfter is the number of working days after which an entry counts as late (HR27).
@@ -100,6 +103,7 @@ func (c *Case) row(entry *history.Entry, lang string) Entry {
 		}
 		categories, consent, override = d.Categories, d.Consent, d.Override
 	}
+	row.Training = c.trainingFor(entry)
 	row.Categories, row.Consent, row.Override = categoriesOf(categories), orNull(consent), orNull(override)
 	return row
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"traga.internal/aggregates/access"
 	"traga.internal/aggregates/casefile"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
@@ -43,6 +44,8 @@ type Summary struct {
 	Counts       Counts              `json:"counts"`
 	NextDue      *NextDue            `json:"nextDue"`
 	Simulated    bool                `json:"simulated"` // the store's times are simulated
+	// Withheld are riskLevel and group where the reader may not see them; left out where nothing is withheld.
+	Withheld []access.Hidden `json:"withheld,omitempty"`
 }
 
 // Counts are the obligations by state.
@@ -100,6 +103,14 @@ func (c *Case) Show() Summary {
 		s.Counts.add(state)
 		if (state == protocol.Pending || state == protocol.DueSoon) && (next == nil || o.OverdueFrom.Before(next.OverdueFrom)) {
 			next = o
+		}
+	}
+	s.Withheld = c.sight.Hidden()
+	for _, w := range s.Withheld {
+		if w.Field == "riskLevel" {
+			s.RiskLevel = nil
+		} else {
+			s.Group = []string{}
 		}
 	}
 	if next != nil {

@@ -19,7 +19,9 @@ import (
 	"iter"
 	"time"
 
+	"traga.internal/aggregates/access"
 	"traga.internal/aggregates/calendar"
+	"traga.internal/aggregates/directory"
 	"traga.internal/aggregates/history"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
@@ -45,9 +47,12 @@ type Case struct {
 	book         *protocol.Book
 	recorded     []*events.Recorded
 	history      history.History
+	end          *events.Event    // the last event of the stream as known then, whether the reader may know of it or not
+	sight        *access.Decision // what the reader may see; nil for everything
 	simulated    bool
 
-	folded *protocol.Tracker // nil until obligations are asked for
+	folded *protocol.Tracker    // nil until obligations are asked for
+	known  *directory.Directory // nil until ReadTraining
 	days   *calendar.Calendar
 	shared []*sharing // nil until shares or knowledge are asked for
 	called map[events.ID][]*sharing
@@ -59,13 +64,28 @@ type Case struct {
 // It fails with an error that matches ErrNoSuchCase while nothing of the case had been recorded, with a
 // *events.FieldError for a number that is no case number, and with the store's own errors: a fault of the store is
 // never a short history.
+//
+// Read shows everything: it is for the owner of the store's files and for traga itself. Whoever answers an officer reads
+// through handlers/consult, which uses ReadFor.
 func Read(ctx context.Context, log Log, book *protocol.Book, number string, asOf events.AsOf, now time.Time) (*Case, error) {
+	return ReadFor(ctx, log, book, number, asOf, now, nil)
+}
+
+// ReadFor is Read for a reader who may not see everything. decide is given the whole case, as known now whatever asOf is,
+// and says what the reader may see; its error ends the reading and is returned as it is. Nothing that the Case answers
+// then holds more: duties and status are worked out from all that the reader may know of, what may not be seen is masked,
+// and events of which the reader may not know are left out before anything is worked out.
+func ReadFor(ctx context.Context, log Log, book *protocol.Book, number string, asOf events.AsOf, now time.Time, decide func(*history.History) (*access.Decision, error)) (*Case, error) {
 	jurisdiction, err := events.ParseCase(number)
 	if err != nil {
 		return nil, err
 	}
 	c := &Case{number: number, jurisdiction: jurisdiction, asOf: asOf, log: log, book: book.AsKnown(asOf)}
-	decoded, err := readStream(ctx, log, events.CaseStream(number), asOf, &c.recorded)
+	upTo := asOf
+	if decide != nil { // what may be seen depends on what is known now
+		upTo = events.AsOf{}
+	}
+	decoded, err := readStream(ctx, log, events.CaseStream(number), upTo, &c.recorded)
 	if err != nil {
 		return nil, fmt.Errorf("read the case: %w", err)
 	}
@@ -74,6 +94,15 @@ func Read(ctx context.Context, log Log, book *protocol.Book, number string, asOf
 	}
 	for _, e := range decoded {
 		c.history.Evolve(e)
+	}
+	if decide != nil {
+		if c.sight, err = decide(&c.history); err != nil {
+			return nil, err
+		}
+	}
+	c.keepKnown(decoded)
+	if c.history.Len() == 0 {
+		return nil, fmt.Errorf("%w: %s", ErrNoSuchCase, number)
 	}
 	if c.clock, err = c.clockOf(ctx, now); err != nil {
 		return nil, fmt.Errorf("read the case: %w", err)
@@ -86,6 +115,38 @@ func Read(ctx context.Context, log Log, book *protocol.Book, number string, asOf
 		return nil, fmt.Errorf("read what kind of store this is: %w", err)
 	}
 	return c, nil
+}
+
+// keepKnown leaves out what was not known at asOf, and that of which the reader may not know.
+func (c *Case) keepKnown(all []*events.Event) {
+	var known []*events.Event
+	for _, e := range all {
+		if !c.asOf.Includes(e.RecordedAt, e.Position) {
+			break
+		}
+		c.end = e
+		if c.sight == nil || c.sight.Knows(e) {
+			known = append(known, e)
+		}
+	}
+	if len(known) == len(all) {
+		return
+	}
+	c.history = history.History{}
+	for _, e := range known {
+		c.history.Evolve(e)
+	}
+}
+
+// Sight is what the reader may see of the case; nil for everything.
+func (c *Case) Sight() *access.Decision { return c.sight }
+
+// Shown is an event of the case as the reader may see it.
+func (c *Case) Shown(e *events.Event) *events.Event {
+	if c.sight == nil {
+		return e
+	}
+	return c.sight.Mask(e)
 }
 
 // readStream decodes a stream's events as known at asOf; raw, if not nil, gets them as stored.
@@ -115,13 +176,13 @@ func readStream(ctx context.Context, log Log, stream string, asOf events.AsOf, r
 // now never judges by an instant before the last event: a store's time never goes back.
 func (c *Case) clockOf(ctx context.Context, now time.Time) (time.Time, error) {
 	last := c.last().RecordedAt
-	if p := c.asOf.Position; p != events.Start && p != c.last().Position && p == events.At(p.Commit) {
-		page, err := c.log.ReadAll(ctx, events.At(p.Commit-1), 1, events.Filter{})
+	if p := c.asOf.Position; p != events.Start && p != c.last().Position {
+		r, found, err := events.EventAt(ctx, c.log, p)
 		if err != nil {
 			return time.Time{}, err
 		}
-		if len(page.Events) == 1 && page.Events[0].Position == p {
-			last = page.Events[0].RecordedAt
+		if found {
+			last = r.RecordedAt
 		}
 	}
 	if c.asOf.IsNow() && now.Before(last) {
@@ -147,16 +208,13 @@ func (c *Case) Jurisdiction() events.Jurisdiction { return c.jurisdiction }
 // Clock is the instant that the answers are judged by, in UTC.
 func (c *Case) Clock() time.Time { return c.clock }
 
-// Revision is that of the last event known: what a writer compares with, and the ETag.
+// Revision is that of the last event on record then: what a writer compares with, and the ETag.
 func (c *Case) Revision() uint64 { return c.last().Revision }
 
 // History is the case's entries as they stand. It must not be changed.
 func (c *Case) History() *history.History { return &c.history }
 
-func (c *Case) last() *events.Event {
-	entries := c.history.Entries()
-	return entries[len(entries)-1].Event
-}
+func (c *Case) last() *events.Event { return c.end }
 
 // tracker is the case folded by the protocol.
 func (c *Case) tracker() *protocol.Tracker {

@@ -14,7 +14,12 @@ const religiousPractice = "religious-practice"
 // HR08, ECHR 9 and 14: no RiskLevelChanged or AssessmentCompleted whose only indicator is religious practice.
 func hr08ReligionIsNoRiskIndicator(r *record) ruling {
 	var t tally
-	judge := func(id uuid.UUID, indicators []string, what string) {
+	judge := func(n *entry, indicators []string, what string) {
+		id := n.ID
+		if n.withheld("/indicators") {
+			t.erased(id)
+			return
+		}
 		for _, i := range indicators {
 			if strings.TrimSpace(i) != religiousPractice {
 				t.hold(id)
@@ -28,10 +33,10 @@ func hr08ReligionIsNoRiskIndicator(r *record) ruling {
 		t.fail(what+" rests on religious practice alone", id)
 	}
 	for n, d := range standing[events.AssessmentCompleted](r.Judge) {
-		judge(n.ID, d.Indicators, "An assessment")
+		judge(n, d.Indicators, "An assessment")
 	}
 	for n, d := range standing[events.RiskLevelChanged](r.Judge) {
-		judge(n.ID, d.Indicators, "A change of the risk level")
+		judge(n, d.Indicators, "A change of the risk level")
 	}
 	return t.sum("No assessment and no change of the risk level rests on religious practice alone",
 		"There is no assessment and no change of the risk level")
@@ -55,6 +60,8 @@ func hr09FactsApartFromOpinions(r *record) ruling {
 		switch {
 		case lacks != nil:
 			t.fail("An assessment does not name "+list(lacks), n.ID)
+		case n.withheld("/opinions", "/facts"):
+			t.erased(n.ID)
 		case said(d.Opinions) && !said(d.Facts):
 			t.fail("An assessment gives opinions without any facts", n.ID)
 		default:
@@ -78,6 +85,10 @@ func said(list []string) bool {
 func hr10HumanDecidesRiskIncrease(r *record) ruling {
 	var t tally
 	for n, d := range standing[events.RiskLevelChanged](r.Judge) {
+		if n.withheld("/from", "/to", "/reasons") {
+			t.erased(n.ID) // nobody can tell whether it was an increase, or on what reasons
+			continue
+		}
 		if rank(d.To) <= rank(d.From) {
 			continue
 		}
@@ -144,9 +155,12 @@ func hr11PersonIsHeard(r *record) ruling {
 func hr12PersonTakesPart(r *record) ruling {
 	var t tally
 	judge := func(n *entry, participated bool, opinion string) {
-		if participated || !blank(n.LateReason) || !blank(opinion) {
+		switch {
+		case participated || !blank(n.LateReason) || !blank(opinion):
 			t.hold(n.ID)
-		} else {
+		case n.withheld("/opinion"):
+			t.erased(n.ID)
+		default:
 			t.fail("A plan was adopted or reviewed without the person, and no reason was given", n.ID)
 		}
 	}
@@ -168,12 +182,13 @@ func hr25YoungPeopleAndWomen(r *record) ruling {
 	const none = "No young person's or woman's case"
 	var t tally
 	var groups, young []uuid.UUID
-	guardian := false
+	guardian, erased := false, false
 	for n, d := range standing[events.SpecificGroupRecorded](r.Judge) {
 		switch d.Group {
 		case "juvenile":
 			young = append(young, n.ID)
 			guardian = guardian || !blank(d.Guardian)
+			erased = erased || n.withheld("/guardian")
 			groups = append(groups, n.ID)
 		case "female":
 			groups = append(groups, n.ID)
@@ -199,7 +214,11 @@ func hr25YoungPeopleAndWomen(r *record) ruling {
 	case !specialist:
 		t.fail("No assessment was made with a specialist, although the person is young or a woman", others...)
 	}
-	if young != nil && !guardian {
+	switch {
+	case young == nil || guardian:
+	case erased:
+		t.erased(young...)
+	default:
 		t.fail("No guardian is named, although the person is a juvenile", young...)
 	}
 	t.hold(groups...)

@@ -28,6 +28,8 @@ const (
 	Fail          = "fail"
 	Open          = "open"           // not decidable yet
 	NotApplicable = "not-applicable" // there is nothing to judge; never a pass
+	// Hidden is no verdict: it stands where this reader may not know it.
+	Hidden = "hidden"
 )
 
 // Safeguard is one of the 29: what it demands, and on what it rests.
@@ -46,7 +48,7 @@ type Verdict struct {
 	Case      string            `json:"case"`
 	Safeguard string            `json:"safeguard"`
 	Title     string            `json:"title"`
-	Verdict   string            `json:"verdict"` // Pass, Fail, Open or NotApplicable
+	Verdict   string            `json:"verdict"` // Pass, Fail, Open or NotApplicable; Hidden from some readers
 	Severity  protocol.Severity `json:"severity"`
 	// Events are the ids of what shows it, in order of occurrence: for Fail what broke it, for Open what it waits
 	// for, for Pass what was judged and held; never nil, and never an annulled entry.

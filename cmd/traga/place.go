@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"traga.internal/events/esdbstore"
+	"traga.internal/events/sqlitestore"
+	"traga.internal/events/vault"
+)
+
+// place is where a node's log is: in the directory, or at the address, and then the directory holds what is built from
+// it. keys is the directory of its keys; nodes of one cluster need the same keys.
+type place struct {
+	dir, address, keys string
+}
+
+// open opens the log for writing. clock gives the times at which events are recorded.
+func (p place) open(ctx context.Context, clock func() time.Time, more ...sqlitestore.Option) (*protectedLog, error) {
+	if p.address == "" {
+		return openForWriting(ctx, p.dir, p.keys, clock, more...)
+	}
+	s, err := esdbstore.Open(ctx, p.address, esdbstore.WithClock(clock), esdbstore.WithIndex(p.dir))
+	switch {
+	case errors.Is(err, esdbstore.ErrAddress):
+		return nil, &usageError{fmt.Errorf("--store: %w", err)}
+	case err != nil:
+		return nil, err
+	}
+	return protect(ctx, s, p.keys, vault.WithClock(clock))
+}

@@ -1,0 +1,639 @@
+package evidence_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/note"
+
+	"traga.internal/aggregates/access"
+	"traga.internal/aggregates/history"
+	"traga.internal/events"
+	"traga.internal/events/ledger"
+	"traga.internal/events/sqlitestore"
+	"traga.internal/events/vault"
+	"traga.internal/handlers/evidence"
+	"traga.internal/handlers/sealing"
+)
+
+// place is a store on disk with its keys, as serve has them, on a clock that a test moves.
+type place struct {
+	t         testing.TB
+	dir, keys string
+	store     *sqlitestore.Store
+	vault     *vault.Vault
+	log       *vault.Store
+	signer    *sealing.LocalSigner
+	sealer    *sealing.Sealer
+	witness   *ledger.Cosigner
+	now       time.Time
+}
+
+const (
+	first  = "MK-2026-0001"
+	second = "MK-2026-0002" // of the same person
+)
+
+func newPlace(t testing.TB) *place {
+	p := &place{t: t, dir: filepath.Join(t.TempDir(), "store"), now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	p.keys = p.dir + ".keys"
+	var err error
+	if p.witness, _, err = ledger.GenerateCosigner(rand.Reader, "ombudsman.example.org"); err != nil {
+		t.Fatal(err)
+	}
+	p.open()
+	t.Cleanup(p.close)
+	return p
+}
+
+func (p *place) clock() time.Time { return p.now }
+
+func (p *place) open() {
+	p.t.Helper()
+	var err error
+	if p.store, err = sqlitestore.Open(p.t.Context(), p.dir, sqlitestore.WithClock(p.clock)); err != nil {
+		p.t.Fatal(err)
+	}
+	if p.vault, err = vault.Open(p.t.Context(), p.keys, nil, vault.WithClock(p.clock)); err != nil {
+		p.t.Fatal(err)
+	}
+	p.log = p.vault.Wrap(p.store)
+	if p.signer, err = sealing.MakeSigner(p.keys); err != nil {
+		p.t.Fatal(err)
+	}
+	p.sealer = sealing.New(p.ledger(), p.signer, sealing.WithClock(p.clock))
+}
+
+func (p *place) close() {
+	if err := errors.Join(p.log.Close(), p.vault.Close()); err != nil {
+		p.t.Error(err)
+	}
+}
+
+func (p *place) ledger() *sqlitestore.Ledger {
+	l, err := p.store.Ledger()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return l
+}
+
+func (p *place) source() *evidence.Source {
+	return &evidence.Source{Ledger: p.ledger(), Log: p.log, Opener: p.vault}
+}
+
+// records appends an event of a case a minute later, and seals if asked to.
+func (p *place) records(number string, data any) uuid.UUID {
+	p.t.Helper()
+	p.now = p.now.Add(time.Minute)
+	e := &events.Event{ID: uuid.New(), Type: reflect.TypeOf(data).Elem().Name(), Case: number, OccurredAt: p.now.Add(-time.Hour),
+		Actor: events.Actor{Officer: "a.petrova", Role: events.PrisonTreatment, Institution: "mk-prison-idrizovo"}, Data: data}
+	proposed, err := events.Encode(e)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := p.log.Append(p.t.Context(), events.CaseStream(number), events.Any, proposed); err != nil {
+		p.t.Fatal(err)
+	}
+	return e.ID
+}
+
+// seals has a checkpoint signed, and cosigned if asked to.
+func (p *place) seals(cosigned bool) *ledger.Note {
+	p.t.Helper()
+	p.now = p.now.Add(time.Second)
+	if _, err := p.sealer.Seal(p.t.Context()); err != nil {
+		p.t.Fatal(err)
+	}
+	c, _, err := p.ledger().CheckpointUpTo(p.t.Context(), ledger.MaxSize, false)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	n, err := ledger.ParseNote(c.Note)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if cosigned {
+		s := p.witness.Cosign(n.Checkpoint, p.now)
+		if err := p.ledger().AddCosignature(p.t.Context(), n.Checkpoint, s, p.now); err != nil {
+			p.t.Fatal(err)
+		}
+		n = n.With(s)
+	}
+	return n
+}
+
+// policy believes the log, with a quorum of the one witness if asked to.
+func (p *place) policy(quorum bool) *ledger.Policy {
+	p.t.Helper()
+	key, err := p.signer.Key(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	name := "none"
+	if quorum {
+		name = "W"
+	}
+	policy, err := ledger.ParsePolicy(fmt.Appendf(nil, "log %s\nwitness W %s\nquorum %s\n", key, p.witness.Key(), name))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return policy
+}
+
+func opened(subject string) *events.CaseOpened {
+	return &events.CaseOpened{Subject: subject, Name: "MARKER name", DateOfBirth: events.DateOf(1990, 1, 1), Sex: "male", Reason: "convicted",
+		Institution: "mk-prison-idrizovo", AdmittedOn: events.DateOf(2026, 1, 12)}
+}
+
+func level(to string) *events.RiskLevelChanged {
+	return &events.RiskLevelChanged{From: "low", To: to, Reasons: []string{"MARKER reason"}, Indicators: []string{}, Decider: "d", ReviewBy: events.DateOf(2026, 6, 1)}
+}
+
+// told has two cases of a person under three checkpoints; the first two are cosigned.
+func told(t testing.TB) (p *place, pinned *ledger.Note) {
+	p = newPlace(t)
+	p.records(first, opened("s-1"))
+	p.records(second, opened("s-1"))
+	pinned = p.seals(true)
+	p.records(first, level("high"))
+	p.records("MK-2026-0003", opened("s-2"))
+	p.seals(true)
+	p.records(first, level("medium"))
+	p.seals(false)
+	return p, pinned
+}
+
+func (p *place) makes(r evidence.Request) *evidence.Made {
+	p.t.Helper()
+	made, err := p.source().Make(p.t.Context(), r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return made
+}
+
+func all() []events.Category { return events.Categories() }
+
+func TestABundleOfARealStoreVerifies(t *testing.T) {
+	p, pinned := told(t)
+	made := p.makes(evidence.Request{Case: first, Open: all()})
+	trust := ledger.Trust{Pinned: pinned, Policy: p.policy(false)}
+	v := ledger.Verify(made.Bundle, trust)
+	if !v.OK || !strings.HasPrefix(v.Line(), "VERIFIED case=MK-2026-0001 rev 0–2 at size 8; pinned 3; witnesses 0/1; 0 fields erased") {
+		t.Fatal(v.Line())
+	}
+	if made.Events != 3 || made.Later != 0 || made.Opened == 0 || made.Closed != 0 || v.Withheld != 0 {
+		t.Errorf("made %+v, withheld %d", *made, v.Withheld)
+	}
+	if !bytes.Contains(v.Entries[0].Data, []byte(`"name":"MARKER name"`)) || !bytes.Contains(v.Entries[1].Data, []byte(`"to":"high"`)) {
+		t.Errorf("the opened fields are not there: %s %s", v.Entries[0].Data, v.Entries[1].Data)
+	}
+	// Any earlier checkpoint can be the pinned one, and another with its own proof.
+	for _, size := range []int64{1, 2, 5} {
+		old, err := p.ledger().TreeAt(t.Context(), size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pinned := &ledger.Note{Checkpoint: ledger.Checkpoint{Origin: pinned.Origin, Tree: old}}
+		made := p.makes(evidence.Request{Case: first, Since: []int64{size}})
+		if v := ledger.Verify(made.Bundle, ledger.Trust{Pinned: pinned}); v.ExitCode() != 3 {
+			t.Errorf("pinned %d: %s", size, v.Line())
+		}
+	}
+}
+
+func TestNothingProtectedIsInABundleThatOpensNothing(t *testing.T) {
+	p, pinned := told(t)
+	made := p.makes(evidence.Request{Case: first, Open: []events.Category{events.Risk}})
+	if bytes.Contains(made.Bundle, []byte("MARKER name")) {
+		t.Error("the name is in the bundle")
+	}
+	if !bytes.Contains(made.Bundle, []byte(`"high"`)) {
+		t.Error("the level, which was asked for, is not")
+	}
+	v := ledger.Verify(made.Bundle, ledger.Trust{Pinned: pinned, Policy: p.policy(false)})
+	if !v.OK || v.Withheld == 0 || v.Withheld != made.Closed {
+		t.Errorf("%s, %d closed", v.Line(), made.Closed)
+	}
+	// Without the keys nothing can be opened, and all is proved.
+	s := p.source()
+	s.Opener = nil
+	made, err := s.Make(t.Context(), evidence.Request{Case: first, Open: all()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := ledger.Verify(made.Bundle, ledger.Trust{Pinned: pinned, Policy: p.policy(false)}); !v.OK || bytes.Contains(made.Bundle, []byte("MARKER")) {
+		t.Errorf("without keys: %s", v.Line())
+	}
+}
+
+// sight is what an office may see of a case, by the shipped policies.
+func (p *place) sight(number string, a events.Actor) *access.Decision {
+	p.t.Helper()
+	h := &history.History{}
+	for r, err := range p.log.ReadStream(p.t.Context(), events.CaseStream(number), 0) {
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		e, err := events.Decode(&r)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		h.Evolve(e)
+	}
+	d := access.Shipped().Decide(access.Viewer{Actor: a}, access.CaseOf(h), p.now)
+	return &d
+}
+
+func TestABundleOpensOnlyWhatItsReaderMaySee(t *testing.T) {
+	p, pinned := told(t)
+	trust := ledger.Trust{Pinned: pinned, Policy: p.policy(false)}
+	for _, c := range []struct {
+		role        events.Role
+		institution events.Institution
+		holds       []string
+		lacks       []string
+		err         error
+	}{
+		{events.Ombudsman, "mk-ombudsman", []string{"MARKER name", `"high"`, "MARKER reason"}, nil, nil},
+		{events.DataProtection, "mk-azlp", nil, []string{"MARKER", `"high"`, "1990-01-01"}, nil}, // envelopes
+		{events.PrisonSecurity, "mk-prison-idrizovo", nil, nil, evidence.ErrNotWhole},            // may not know of the monitor
+	} {
+		sight := p.sight(first, events.Actor{Officer: "x", Role: c.role, Institution: c.institution})
+		made, err := p.source().Make(t.Context(), evidence.Request{Case: first, Open: all(), Sight: sight})
+		if c.err != nil || err != nil {
+			if !errors.Is(err, c.err) {
+				t.Errorf("%s: %v, want %v", c.role, err, c.err)
+			}
+			continue
+		}
+		v := ledger.Verify(made.Bundle, trust)
+		if !v.OK {
+			t.Errorf("%s: %s", c.role, v.Line())
+		}
+		for _, text := range c.holds {
+			if !bytes.Contains(made.Bundle, []byte(text)) {
+				t.Errorf("%s does not see %s", c.role, text)
+			}
+		}
+		for _, text := range c.lacks {
+			if bytes.Contains(made.Bundle, []byte(text)) {
+				t.Errorf("%s sees %s", c.role, text)
+			}
+		}
+	}
+}
+
+func TestErasedFieldsAreProvedByTheirReceiptElsewhere(t *testing.T) {
+	p, pinned := told(t)
+	trust := ledger.Trust{Pinned: pinned, Policy: p.policy(false)}
+	request := uuid.New()
+	receipt := vault.ReceiptOf(request)
+	keys, err := p.log.Erase(t.Context(), events.CaseStream(second), vault.ThePerson, receipt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The keys are gone and nobody has said so yet: the fields are neither shown nor said to be erased.
+	before := p.makes(evidence.Request{Case: first, Open: all()})
+	if v := ledger.Verify(before.Bundle, trust); !v.OK || v.Erased != 0 || v.Withheld == 0 {
+		t.Errorf("before the receipt: %s", v.Line())
+	}
+	p.now = p.now.Add(time.Minute)
+	e := &events.Event{ID: receipt, Type: "PersonalDataErased", Case: second, OccurredAt: p.now, Actor: events.Actor{Officer: "traga", Role: events.System},
+		Data: &events.PersonalDataErased{Erasure: "e-1", Keys: len(keys), KeyIDs: keys}}
+	proposed, err := events.Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.log.Append(t.Context(), events.CaseStream(second), events.Any, proposed); err != nil {
+		t.Fatal(err)
+	}
+	p.seals(false)
+	for _, number := range []string{first, second} {
+		made := p.makes(evidence.Request{Case: number, Open: all()})
+		v := ledger.Verify(made.Bundle, trust)
+		if !v.OK || v.Erased == 0 || v.Withheld != 0 || bytes.Contains(made.Bundle, []byte("MARKER name")) {
+			t.Errorf("%s: %s", number, v.Line())
+		}
+		// Which other case the person has stands nowhere.
+		if other := first + second; bytes.Contains(made.Bundle, []byte(strings.Replace(other, number, "", 1))) {
+			t.Errorf("the bundle of %s names the other case", number)
+		}
+	}
+}
+
+func TestWhatIsNotSealedYetIsSaid(t *testing.T) {
+	p := newPlace(t)
+	_, err := p.source().Make(t.Context(), evidence.Request{Case: first})
+	if !errors.Is(err, ledger.ErrNoCheckpoint) {
+		t.Errorf("an empty store: %v", err)
+	}
+	p.records(first, opened("s-1"))
+	p.seals(false)
+	p.records(first, level("high"))
+	p.records(second, opened("s-1"))
+	if made := p.makes(evidence.Request{Case: first}); made.Events != 1 || made.Later != 1 {
+		t.Errorf("made %+v", *made)
+	}
+	if _, err := p.source().Make(t.Context(), evidence.Request{Case: second}); !errors.Is(err, evidence.ErrNoSuchCase) {
+		t.Errorf("not sealed yet: %v", err)
+	}
+	var field *events.FieldError
+	if _, err := p.source().Make(t.Context(), evidence.Request{Case: "../etc"}); !errors.As(err, &field) {
+		t.Errorf("no case number: %v", err)
+	}
+}
+
+func TestTheProofOfACaseTellsNothingOfIt(t *testing.T) {
+	p, _ := told(t)
+	proof, err := p.source().Prove(t.Context(), first, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(proof.Entries) != 3 || proof.Revision != 2 || proof.Size != 8 || proof.Entries[1].Index != 3 || proof.Head.Streams != 3 {
+		t.Errorf("proof %+v", proof)
+	}
+	if text := fmt.Sprintf("%+v", *proof); strings.Contains(text, "MARKER") || strings.Contains(text, "high") {
+		t.Errorf("it tells: %s", text)
+	}
+}
+
+// alter does to a closed store what someone with the file in her hands can do.
+func (p *place) alter(statements ...string) {
+	p.t.Helper()
+	p.close()
+	db, err := sql.Open("sqlite", filepath.Join(p.dir, "log.db"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var triggers []string
+	rows, err := db.Query(`SELECT name FROM sqlite_schema WHERE type = 'trigger'`)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			p.t.Fatal(err)
+		}
+		triggers = append(triggers, name)
+	}
+	for _, name := range triggers {
+		if _, err := db.Exec("DROP TRIGGER " + name); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	for _, s := range statements {
+		if s == checksummed {
+			p.checksum(db)
+			continue
+		}
+		if _, err := db.Exec(s); err != nil {
+			p.t.Fatalf("%s: %v", s, err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// checksummed stands for new checksums for all rows, so that only the ledger can tell.
+const checksummed = "checksums"
+
+// checksum writes the checksum of every event anew, as package sqlitestore defines it.
+func (p *place) checksum(db *sql.DB) {
+	p.t.Helper()
+	rows, err := db.Query(`SELECT position, s.name, revision, e.id, recorded_at, type, metadata, data FROM events e JOIN streams s ON s.id = e.stream`)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	sums := map[int64]uint32{}
+	for rows.Next() {
+		var (
+			position, revision, recordedAt int64
+			name, kind                     string
+			id, metadata, data             []byte
+		)
+		if err := rows.Scan(&position, &name, &revision, &id, &recordedAt, &kind, &metadata, &data); err != nil {
+			p.t.Fatal(err)
+		}
+		var b []byte
+		for _, n := range []int64{position, revision, recordedAt} {
+			b = binary.BigEndian.AppendUint64(b, uint64(n))
+		}
+		b = append(b, id...)
+		for _, part := range [][]byte{[]byte(name), []byte(kind), metadata, data} {
+			b = append(binary.BigEndian.AppendUint64(b, uint64(len(part))), part...)
+		}
+		sums[position] = crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
+	}
+	for position, sum := range sums {
+		if _, err := db.Exec(`UPDATE events SET checksum = ? WHERE position = ?`, sum, position); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// verifies verifies the whole log as traga verify --data does: the store opened for reading only.
+func (p *place) verifies(trust ledger.Trust) *ledger.Verdict {
+	p.t.Helper()
+	ctx := p.t.Context()
+	store, err := sqlitestore.Open(ctx, p.dir, sqlitestore.ReadOnly())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer store.Close()
+	keys, err := vault.Open(ctx, p.keys, nil, vault.ReadOnly())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer keys.Close()
+	l, err := store.Ledger()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	s := &evidence.Source{Ledger: l, Log: keys.Wrap(store), Opener: keys}
+	v, err := s.VerifyLog(ctx, trust, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return v
+}
+
+func TestTheWholeLogVerifies(t *testing.T) {
+	p, pinned := told(t)
+	for _, c := range []struct {
+		name  string
+		trust ledger.Trust
+		exit  int
+		line  string
+	}{
+		{"pinned", ledger.Trust{Pinned: pinned, Policy: p.policy(false)}, 0, "VERIFIED log of 5 events in 3 cases at size 8; pinned 3; witnesses 1/1; 0 fields erased"},
+		{"quorum", ledger.Trust{Policy: p.policy(true)}, 0, "VERIFIED log of 5 events in 3 cases at size 6; pinned none; witnesses 1/1; 0 fields erased; 2 entries behind it not signed yet"},
+		{"nothing", ledger.Trust{}, 3, "UNANCHORED log of 5 events in 3 cases at size 8; "},
+	} {
+		v := p.verifies(c.trust)
+		if v.ExitCode() != c.exit || !strings.HasPrefix(v.Line(), c.line) {
+			t.Errorf("%s: exit %d, %s\nwant %d, %s", c.name, v.ExitCode(), v.Line(), c.exit, c.line)
+		}
+	}
+}
+
+func TestWhatIsDoneToTheFileIsNamed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   []string
+		code ledger.Code
+		at   string
+	}{
+		{"a byte of a payload", []string{`UPDATE events SET data = CAST(replace(data, 'convicted', 'convictet') AS BLOB) WHERE position = 2`}, ledger.CodePayload, "leaf 1"},
+		{"a byte of a payload, with its checksum", []string{`UPDATE events SET data = CAST(replace(data, 'convicted', 'convictet') AS BLOB) WHERE position = 2`, checksummed}, ledger.CodePayload, "leaf 1, revision 0 of the stream case-"},
+		{"a byte of an envelope, with its checksum", []string{`UPDATE events SET metadata = CAST(replace(metadata, 'a.petrova', 'a.petrovb') AS BLOB) WHERE position = 5`, checksummed}, ledger.CodePayload, "leaf 6, revision 2"},
+		{"a protected value, with its checksum", []string{`UPDATE events SET data = (SELECT CAST(substr(data, 1, length(data) - 12) || 'AAAA' || substr(data, -8) AS BLOB)) WHERE position = 3`, checksummed}, ledger.CodePayload, "leaf 3, revision 1"},
+		{"two events swapped, with their checksums", []string{`UPDATE events SET position = -position WHERE position IN (1, 2)`,
+			`UPDATE events SET position = 3 + position WHERE position < 0`, checksummed}, ledger.CodePayload, "leaf 0"},
+		{"a time put back, with its checksum", []string{`UPDATE events SET recorded_at = recorded_at - 3600000000 WHERE position = 5`, checksummed}, ledger.CodePayload, "leaf 6"},
+		{"an event taken away", []string{`DELETE FROM events WHERE position = 3`}, ledger.CodeGap, "leaf 3"},
+		{"the last event taken away", []string{`DELETE FROM events WHERE position = 5`}, ledger.CodeTail, "leaf 6"},
+		{"a hash of the tree", []string{`UPDATE nodes SET hashes = zeroblob(length(hashes)) WHERE place = (SELECT max(place) FROM nodes)`}, ledger.CodeIncl, "the leaf of heads at 7"},
+		{"a leaf of heads", []string{`UPDATE heads SET leaf = (SELECT leaf FROM heads ORDER BY place LIMIT 1) WHERE place = 5`}, ledger.CodeTail, "the leaf of heads at 5"},
+		{"the end cut off, with its tree", []string{`DELETE FROM events WHERE position = 5`, `DELETE FROM heads WHERE place = 7`,
+			`DELETE FROM nodes WHERE place >= 10`}, ledger.CodeTail, "the end of the log"},
+		{"a checkpoint's root", []string{`UPDATE checkpoints SET note = CAST(replace(note, substr(note, instr(note, CAST(char(10) || '6' || char(10) AS BLOB)) + 3, 4), 'AAAA') AS BLOB) WHERE size = 6`}, ledger.CodeFork, "the checkpoint of 6"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, pinned := told(t)
+			trust := ledger.Trust{Pinned: pinned, Policy: p.policy(false)}
+			p.alter(c.do...)
+			defer p.reopenForCleanup()
+			v := p.verifies(trust)
+			if v.OK || v.ExitCode() != 7 || v.Problems[0].Code != c.code || !strings.HasPrefix(v.Problems[0].Place, c.at) {
+				t.Errorf("%s, want %s at %s", v.Line(), c.code, c.at)
+			}
+		})
+	}
+}
+
+// TestHistoryWrittenAnew: the operator holds the signer's key, takes its record away, and builds the whole store again
+// with an entry that had been forgotten, at the time at which it should have been made.
+func TestHistoryWrittenAnew(t *testing.T) {
+	p, pinned := told(t)
+	trust := ledger.Trust{Pinned: pinned, Policy: p.policy(false)}
+	text, err := os.ReadFile(filepath.Join(p.keys, "signer.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := note.NewSigner(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	forger := newPlace(t)
+	seal := func() {
+		tree, recorded, err := forger.ledger().AppendHeads(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := ledger.Sign(tree, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := forger.ledger().AddCheckpoint(t.Context(), n, recorded); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forger.records(first, opened("s-1"))
+	forger.records(first, level("high")) // the one
+	seal()
+	forger.records(second, opened("s-1"))
+	forger.records(first, level("medium"))
+	seal()
+	made := forger.makes(evidence.Request{Case: first, Since: []int64{pinned.Size}})
+	v := ledger.Verify(made.Bundle, trust)
+	if v.OK || v.Problems[0].Code != ledger.CodeFork || len(v.Notes) != 2 || v.Notes[0] != string(pinned.Bytes()) {
+		t.Errorf("the bundle: %s, want E-FORK with both notes", v.Line())
+	}
+	if v := forger.verifies(trust); v.OK || v.Problems[0].Code != ledger.CodeFork {
+		t.Errorf("the log: %s, want E-FORK", v.Line())
+	}
+	if err := forger.source().Continues(t.Context(), pinned); !errors.Is(err, evidence.ErrOtherLog) {
+		t.Errorf("an export for the pinned checkpoint: %v, want ErrOtherLog", err)
+	}
+	// The signer itself, with its record, would not have signed it.
+	tree, err := forger.ledger().Tree(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.signer.Sign(t.Context(), tree, nil); !errors.Is(err, ledger.ErrFork) && !errors.Is(err, ledger.ErrRollback) {
+		t.Errorf("the signer: %v", err)
+	}
+}
+
+// TestLastWeeksDatabase: the store is put back as it was.
+func TestLastWeeksDatabase(t *testing.T) {
+	p := newPlace(t)
+	p.records(first, opened("s-1"))
+	p.seals(true)
+	p.close()
+	week := filepath.Join(t.TempDir(), "backup")
+	if err := os.CopyFS(week, os.DirFS(p.dir)); err != nil {
+		t.Fatal(err)
+	}
+	p.open()
+	p.records(first, level("high"))
+	pinned := p.seals(true)
+	trust := ledger.Trust{Pinned: pinned, Policy: p.policy(false)}
+	p.close()
+	if err := os.RemoveAll(p.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(p.dir, os.DirFS(week)); err != nil {
+		t.Fatal(err)
+	}
+	p.open()
+	made := p.makes(evidence.Request{Case: first, Since: []int64{pinned.Size}})
+	if v := ledger.Verify(made.Bundle, trust); v.OK || v.Problems[0].Code != ledger.CodeRollback {
+		t.Errorf("the bundle: %s, want E-ROLLBACK", v.Line())
+	}
+	if v := p.verifies(trust); v.OK || v.Problems[0].Code != ledger.CodeRollback {
+		t.Errorf("the log: %s, want E-ROLLBACK", v.Line())
+	}
+	// What is recorded on top of it is another history, and gets no signature.
+	p.records(first, level("low"))
+	if _, err := p.sealer.Seal(t.Context()); !errors.Is(err, ledger.ErrFork) && !errors.Is(err, ledger.ErrRollback) {
+		t.Errorf("the signer: %v", err)
+	}
+}
+
+// reopenForCleanup lets the cleanup close something that is open.
+func (p *place) reopenForCleanup() {
+	if err := os.RemoveAll(p.dir); err != nil {
+		p.t.Error(err)
+	}
+	if err := os.RemoveAll(p.keys); err != nil {
+		p.t.Error(err)
+	}
+	p.open()
+}
+
+func TestVerifyingIsInterrupted(t *testing.T) {
+	p, _ := told(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.source().VerifyLog(ctx, ledger.Trust{}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
