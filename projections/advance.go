@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"traga.internal/events"
@@ -45,6 +46,7 @@ type page struct {
 	events []*events.Event // those of the last batch
 	n      int             // events in all
 	to     events.Position
+	id     uuid.UUID // of the event at to; nil where that is not known
 	more   bool
 	// broken is the event after these that can't be read, and why.
 	broken *events.Recorded
@@ -141,7 +143,7 @@ func (g *group) read(ctx context.Context, upTo events.Position, out chan<- *page
 			for i := range got.Events {
 				r := &got.Events[i]
 				if upTo != events.Start && r.Position.After(upTo) {
-					got.Scanned, p.more = upTo, false
+					got.Scanned, got.ScannedID, p.more = upTo, uuid.Nil, false
 					break
 				}
 				e, err := events.Decode(r)
@@ -150,12 +152,17 @@ func (g *group) read(ctx context.Context, upTo events.Position, out chan<- *page
 					break
 				}
 				p.events = append(p.events, e)
-				p.to = r.Position
+				p.to, p.id = r.Position, r.ID
 			}
 			if p.err == nil {
-				p.to = got.Scanned
-				if upTo != events.Start && !upTo.After(p.to) {
-					p.to, p.more = upTo, false
+				if upTo != events.Start && !upTo.After(got.Scanned) {
+					p.more = false
+					if upTo != got.Scanned {
+						got.Scanned, got.ScannedID = upTo, uuid.Nil
+					}
+				}
+				if got.Scanned != p.to {
+					p.to, p.id = got.Scanned, got.ScannedID
 				}
 			}
 			if !p.more {
@@ -279,7 +286,7 @@ func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 					}
 					return err
 				}
-				if err := f.checkpoint(ctx, m, p.to); err != nil {
+				if err := f.checkpoint(ctx, m, p.to, p.id); err != nil {
 					return err
 				}
 				left = append(left, m)
@@ -291,7 +298,7 @@ func (g *group) write(ctx context.Context, p *page) (failed []lost, err error) {
 		}
 		switch {
 		case err == nil:
-			g.e.moved(left, p.to)
+			g.e.moved(left, p.to, p.id)
 			g.members, g.at = left, p.to
 			return failed, nil
 		case bad == nil:
@@ -328,11 +335,11 @@ func writeOne(ctx context.Context, f *file, w *work, kept *any) error {
 }
 
 // moved makes committed checkpoints known.
-func (e *Engine) moved(members []*generation, to events.Position) {
+func (e *Engine) moved(members []*generation, to events.Position, id uuid.UUID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, m := range members {
-		m.at, m.failed = to, nil
+		m.at, m.id, m.failed = to, id, nil
 	}
 	e.trouble = nil
 	e.tellLocked()

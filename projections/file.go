@@ -30,7 +30,7 @@ const damageMark = ".damaged"
 
 // format is the layout of the engine's own tables. A file of any other format is built anew.
 const (
-	format        = 1
+	format        = 2
 	applicationID = 0x74726770 // "trgp"
 )
 
@@ -42,6 +42,7 @@ CREATE TABLE generations (
 	live            INTEGER NOT NULL, -- 1: it answers; 0: it is being built
 	commit_pos      INTEGER NOT NULL,
 	prepare_pos     INTEGER NOT NULL,
+	event_id        BLOB,             -- of the event there, whoever's it is; NULL where that is not known
 	failed_event    TEXT,
 	failed_commit   INTEGER,
 	failed_prepare  INTEGER,
@@ -58,6 +59,7 @@ type generation struct {
 	live    bool
 	taken   bool // a call of Rebuild brings it up
 	at      events.Position
+	id      uuid.UUID // of the event at that position; nil where that is not known
 	failed  *FailedError
 	names   *strings.Replacer // {table} to the table's name in this generation
 }
@@ -219,7 +221,7 @@ type querier interface {
 
 // generations reads what is on record, without the projections' descriptions.
 func generations(ctx context.Context, q querier) ([]*generation, error) {
-	rows, err := q.QueryContext(ctx, `SELECT generation, name, version, live, commit_pos, prepare_pos, failed_event,
+	rows, err := q.QueryContext(ctx, `SELECT generation, name, version, live, commit_pos, prepare_pos, event_id, failed_event,
 		coalesce(failed_commit, 0), coalesce(failed_prepare, 0), coalesce(error, '') FROM generations ORDER BY name, live DESC`)
 	if err != nil {
 		return nil, explain("read the checkpoints", err)
@@ -230,10 +232,12 @@ func generations(ctx context.Context, q querier) ([]*generation, error) {
 		g := &generation{}
 		var event sql.NullString
 		var failed FailedError
-		if err := rows.Scan(&g.number, &g.p.Name, &g.version, &g.live, &g.at.Commit, &g.at.Prepare, &event,
+		var id []byte
+		if err := rows.Scan(&g.number, &g.p.Name, &g.version, &g.live, &g.at.Commit, &g.at.Prepare, &id, &event,
 			&failed.Position.Commit, &failed.Position.Prepare, &failed.Reason); err != nil {
 			return nil, explain("read the checkpoints", err)
 		}
+		copy(g.id[:], id)
 		if event.Valid {
 			failed.Projection = g.p.Name
 			if failed.Event, err = uuid.Parse(event.String); err != nil {
@@ -465,10 +469,14 @@ func (f *file) swap(ctx context.Context, g *generation) error {
 }
 
 // checkpoint moves a generation's checkpoint, if it is where the caller believes. The caller is in a transaction.
-func (f *file) checkpoint(ctx context.Context, g *generation, to events.Position) error {
-	res, err := f.exec(ctx, `UPDATE generations SET commit_pos = ?, prepare_pos = ?, failed_event = NULL, failed_commit = NULL,
+func (f *file) checkpoint(ctx context.Context, g *generation, to events.Position, id uuid.UUID) error {
+	var there any
+	if id != uuid.Nil {
+		there = id[:]
+	}
+	res, err := f.exec(ctx, `UPDATE generations SET commit_pos = ?, prepare_pos = ?, event_id = ?, failed_event = NULL, failed_commit = NULL,
 		failed_prepare = NULL, error = NULL WHERE generation = ? AND name = ? AND version = ? AND commit_pos = ? AND prepare_pos = ?`,
-		int64(to.Commit), int64(to.Prepare), g.number, g.p.Name, g.version, int64(g.at.Commit), int64(g.at.Prepare))
+		int64(to.Commit), int64(to.Prepare), there, g.number, g.p.Name, g.version, int64(g.at.Commit), int64(g.at.Prepare))
 	if err != nil {
 		return explain("move the checkpoint of "+g.p.Name, err)
 	}

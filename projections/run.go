@@ -147,6 +147,9 @@ func (e *Engine) repair(ctx context.Context, err error) bool {
 
 // once brings every group to the head; following, it stays there until there is trouble or the context ends.
 func (e *Engine) once(ctx context.Context, follow bool, progress func(Progress)) error {
+	if err := e.verify(ctx); err != nil {
+		return err
+	}
 	groups := e.groups()
 	defer e.release(groups)
 	e.joining.Lock()

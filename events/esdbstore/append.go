@@ -73,8 +73,13 @@ func (s *Store) append(ctx context.Context, stream string, expected events.Expec
 		}
 		a, is, err := s.write(ctx, st, proposed, times)
 		if is == moved && err != nil { // another node was faster
+			before := st.length
 			if err := s.refresh(ctx, st); err != nil {
 				return events.Appended{}, err
+			}
+			if st.length == before { // it is not longer than was known, so it is shorter
+				st.forget()
+				return events.Appended{}, damaged(errLost)
 			}
 			fresh = true
 			continue
@@ -95,9 +100,12 @@ func (s *Store) repeated(ctx context.Context, st *stream, a events.Appended) (ev
 
 // one reads one event of a stream that is known to be there.
 func (s *Store) one(ctx context.Context, stream string, revision uint64) (events.Recorded, link, error) {
-	list, _, err := retried(ctx, s, "read an event", callPatience, func(ctx context.Context, at *session) ([]*esdb.RecordedEvent, error) {
+	list, is, err := retried(ctx, s, "read an event", callPatience, func(ctx context.Context, at *session) ([]*esdb.RecordedEvent, error) {
 		return page(at.client.ReadStream(ctx, s.prefix+stream, esdb.ReadStreamOptions{From: esdb.Revision(revision)}, 1))
 	})
+	if err != nil && is == missing {
+		return events.Recorded{}, link{}, damaged(errLost)
+	}
 	if err != nil {
 		return events.Recorded{}, link{}, err
 	}
@@ -161,12 +169,16 @@ func (s *Store) prepare(st *stream, proposed []events.Proposed, times []time.Tim
 		now = st.recordedAt // the clock went back, or another node's is ahead; the stream does not go back
 	}
 	size := 0
+	var id [8]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return nil, err
+	}
 	for i, p := range proposed {
 		r := events.Recorded{ID: p.ID, Stream: st.name, Revision: st.length + uint64(i), RecordedAt: now, Type: p.Type, Metadata: p.Metadata, Data: p.Data}
 		if times != nil {
 			r.RecordedAt = times[i]
 		}
-		l := link{tag: x.tag, previous: x.head}
+		l := link{tag: x.tag, previous: x.head, call: id}
 		x.last = l
 		var err error
 		if x.head, err = leafOf(l, &r); err != nil {
@@ -247,7 +259,7 @@ func (s *Store) written(ctx context.Context, st *stream, x *sent, res *esdb.Writ
 			st.forget()
 			return events.Appended{}, final, damaged(errors.New("an acknowledged event is not where it should be"))
 		}
-		if !stored.RecordedAt.Equal(last.RecordedAt) || l != x.last {
+		if l != x.last {
 			st.forget() // the next call reads all of the events that another wrote
 			s.bell.Ring(stored.Position)
 			return events.Appended{Revision: stored.Revision, Position: stored.Position, RecordedAt: stored.RecordedAt, Repeated: true}, again, nil

@@ -7,11 +7,11 @@
 // event keeps its id, type and data. Its metadata is wrapped, because the database's own time is not the time at which
 // traga recorded it, and because the ledger needs the place of the event in its stream (see package ledger):
 //
-//	{"~traga":["<prefix>",<recordedAt>,"<tag>","<previous>"],"of":<metadata>}
+//	{"~traga":["<prefix>",<recordedAt>,"<tag>","<previous>","<call>"],"of":<metadata>}
 //
 // recordedAt is in microseconds since 1970, by the clock of the node that wrote, never less than that of the event
-// before it in the stream; tag and previous are the stream's tag and the hash of the leaf before, in base64url without
-// padding. Metadata that is no JSON stands as "raw" in base64 in place of "of". An event without this wrapping, or of
+// before it in the stream; tag and previous are the stream's tag and the hash of the leaf before, and call the 8 random
+// bytes by which a writer knows its own, in base64url without padding. Metadata that is no JSON stands as "raw" in base64 in place of "of". An event without this wrapping, or of
 // another prefix, belongs to someone else: it is left alone, and so are the database's system streams.
 //
 // # How an append is made safe

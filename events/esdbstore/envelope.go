@@ -13,10 +13,11 @@ import (
 	"traga.internal/events/ledger"
 )
 
-// link is an event's place in the ledger.
+// link is an event's place in the ledger, and the call that wrote it.
 type link struct {
 	tag      ledger.Tag
 	previous ledger.Hash
+	call     [8]byte
 }
 
 const (
@@ -24,9 +25,7 @@ const (
 	wrapOf     = `"],"of":`
 	wrapRaw    = `"],"raw":"`
 	rawEnd     = `"}`
-	tagText    = 22
-	hashText   = 43
-	wrapLength = len(wrapBegin) + len(wrapRaw) + tagText + hashText + 32 // and the prefix, at most
+	wrapLength = len(wrapBegin) + len(wrapRaw) + 22 + 43 + 11 + 35 // and the prefix and the metadata, at most
 )
 
 var encoding = base64.RawURLEncoding.Strict()
@@ -42,6 +41,8 @@ func wrap(prefix string, recordedAt time.Time, l link, metadata []byte) []byte {
 	b = encoding.AppendEncode(b, l.tag[:])
 	b = append(b, `","`...)
 	b = encoding.AppendEncode(b, l.previous[:])
+	b = append(b, `","`...)
+	b = encoding.AppendEncode(b, l.call[:])
 	if json.Valid(metadata) && len(bytes.TrimSpace(metadata)) == len(metadata) {
 		b = append(b, wrapOf...)
 		b = append(b, metadata...)
@@ -64,17 +65,24 @@ func unwrap(prefix string, stored []byte) (recordedAt time.Time, l link, metadat
 	}
 	number, rest, ok := bytes.Cut(rest, []byte(`,"`))
 	micros, err := strconv.ParseInt(string(number), 10, 64)
-	if !ok || err != nil || len(rest) < tagText+3+hashText {
+	if !ok || err != nil {
 		return recordedAt, l, nil, false
 	}
-	if _, err := encoding.Decode(l.tag[:], rest[:tagText]); err != nil || string(rest[tagText:tagText+3]) != `","` {
-		return recordedAt, l, nil, false
+	for i, to := range [][]byte{l.tag[:], l.previous[:], l.call[:]} {
+		if i > 0 {
+			if rest, ok = bytes.CutPrefix(rest, []byte(`","`)); !ok {
+				return recordedAt, l, nil, false
+			}
+		}
+		n := encoding.EncodedLen(len(to))
+		if len(rest) < n {
+			return recordedAt, l, nil, false
+		}
+		if _, err := encoding.Decode(to, rest[:n]); err != nil {
+			return recordedAt, l, nil, false
+		}
+		rest = rest[n:]
 	}
-	rest = rest[tagText+3:]
-	if _, err := encoding.Decode(l.previous[:], rest[:hashText]); err != nil {
-		return recordedAt, l, nil, false
-	}
-	rest = rest[hashText:]
 	if metadata, ok = bytes.CutPrefix(rest, []byte(wrapOf)); ok && len(metadata) > 0 && metadata[len(metadata)-1] == '}' {
 		return time.UnixMicro(micros).UTC(), l, metadata[: len(metadata)-1 : len(metadata)-1], true
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,6 +43,11 @@ PRAGMA user_version = 1;
 // index knows where events stand by their ids and times. It follows the log, and holds nothing that the log does not.
 type index struct {
 	db *sql.DB
+
+	mu      sync.Mutex
+	same    bool            // it is of the log that it follows
+	at      events.Position // it holds what stands up to there
+	changed chan struct{}   // closed and replaced when at changes
 }
 
 func openIndex(ctx context.Context, dir string) (*index, error) {
@@ -83,7 +89,7 @@ func openIndexFile(ctx context.Context, path string) (*index, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the index of events: %w", err), db.Close())
 	}
-	return &index{db: db}, nil
+	return &index{db: db, changed: make(chan struct{})}, nil
 }
 
 func (x *index) close() error { return x.db.Close() }
@@ -93,6 +99,9 @@ func (x *index) run(ctx context.Context, s *Store) {
 	for ctx.Err() == nil {
 		at, err := x.catchUp(ctx, s)
 		if err != nil {
+			x.mu.Lock()
+			x.same = false // the log may have lost its end: look again
+			x.mu.Unlock()
 			pause(ctx, beat)
 			continue
 		}
@@ -105,24 +114,9 @@ func (x *index) run(ctx context.Context, s *Store) {
 
 // catchUp brings the index to the log's end. An index of another log, or of a log that lost its end, begins anew.
 func (x *index) catchUp(ctx context.Context, s *Store) (events.Position, error) {
-	var at events.Position
-	var id []byte
-	err := x.db.QueryRowContext(ctx, "SELECT commit_pos, prepare_pos, id FROM reached").Scan(&at.Commit, &at.Prepare, &id)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
+	at, err := x.resume(ctx, s)
+	if err != nil {
 		return at, err
-	default:
-		holds, err := s.Holds(ctx, at, uuid.UUID(id))
-		if err != nil {
-			return at, err
-		}
-		if !holds {
-			if _, err := x.db.ExecContext(ctx, "DELETE FROM events; DELETE FROM reached"); err != nil {
-				return at, err
-			}
-			at = events.Start
-		}
 	}
 	for more := true; more; {
 		p, err := s.readAll(ctx, at, pageEvents, events.Filter{}, nil)
@@ -135,8 +129,42 @@ func (x *index) catchUp(ctx context.Context, s *Store) (events.Position, error) 
 			}
 		}
 		at, more = p.Scanned, p.More
+		x.reached(at)
 	}
 	return at, nil
+}
+
+// reached says how far the index is.
+func (x *index) reached(at events.Position) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.same, x.at = true, at
+	close(x.changed)
+	x.changed = make(chan struct{})
+}
+
+// resume finds where to go on.
+func (x *index) resume(ctx context.Context, s *Store) (at events.Position, err error) {
+	x.mu.Lock()
+	same, at := x.same, x.at
+	x.mu.Unlock()
+	if same {
+		return at, nil
+	}
+	var id []byte
+	err = x.db.QueryRowContext(ctx, "SELECT commit_pos, prepare_pos, id FROM reached").Scan(&at.Commit, &at.Prepare, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return events.Start, nil
+	}
+	if err != nil {
+		return at, err
+	}
+	holds, err := s.Holds(ctx, at, uuid.UUID(id))
+	if err != nil || holds {
+		return at, err
+	}
+	_, err = x.db.ExecContext(ctx, "DELETE FROM events; DELETE FROM reached")
+	return events.Start, err
 }
 
 // add takes up a page. A crash before the commit leaves the index where it was.
@@ -176,17 +204,22 @@ func (x *index) caughtUp(ctx context.Context, s *Store) error {
 		return ErrNoIndex
 	}
 	head, err := s.Head(ctx)
-	for err == nil {
-		var at events.Position
-		err = x.db.QueryRowContext(ctx, "SELECT coalesce(max(commit_pos), 0), coalesce(max(prepare_pos), 0) FROM reached").Scan(&at.Commit, &at.Prepare)
-		if err == nil && !head.After(at) {
+	if err != nil {
+		return err
+	}
+	for {
+		x.mu.Lock()
+		there, changed := x.same && !head.After(x.at), x.changed
+		x.mu.Unlock()
+		if there {
 			return nil
 		}
-		if pause(ctx, 5*time.Millisecond); ctx.Err() != nil {
+		select {
+		case <-changed:
+		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
-	return err
 }
 
 // Lookup finds an event by its id.

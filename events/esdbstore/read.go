@@ -46,7 +46,7 @@ func (s *Store) readStream(ctx context.Context, stream string, from uint64, yiel
 		})
 		if err != nil && is == missing {
 			if next > from {
-				return damaged(errors.New("a stream has lost its events"))
+				return damaged(errLost)
 			}
 			return nil
 		}

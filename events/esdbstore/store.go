@@ -208,6 +208,9 @@ func (s *Store) at(ctx context.Context, at events.Position) (*esdb.RecordedEvent
 	return list[0], true, nil
 }
 
+// errLost: events that were once acknowledged are gone.
+var errLost = errors.New("a stream has lost events")
+
 // errStranger: an event of traga's stream that traga did not write.
 var errStranger = errors.New("a stream of traga's holds an event that traga did not write")
 

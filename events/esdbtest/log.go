@@ -19,7 +19,7 @@ type Log struct {
 	mu      sync.Mutex
 	records []*record // in the order of their positions
 	streams map[string]*stream
-	ids     map[uuid.UUID]*record // the last record of each id, in whatever stream
+	ids     map[uuid.UUID]*record // the first record of each id, in whatever stream
 	next    uint64                // where the next record goes
 	grown   chan struct{}         // closed and replaced with every write
 	file    *os.File              // nil for a log in memory
@@ -189,7 +189,9 @@ func (l *Log) add(r *record) {
 		}
 	}
 	l.records = append(l.records, r)
-	l.ids[r.ID] = r
+	if l.ids[r.ID] == nil {
+		l.ids[r.ID] = r
+	}
 	l.next = r.Position + 93 + uint64(len(r.Stream)+len(r.Type)+len(r.Data)+len(r.Metadata))
 }
 
@@ -201,7 +203,7 @@ func (s *stream) heed(r *record) {
 		MaxAge   *int64 `json:"$maxAge"`
 	}{}
 	s.truncateBefore, s.maxCount, s.maxAge, s.deleted = -1, -1, -1, false
-	if r.Type != metadataType || json.Unmarshal(r.Data, &m) != nil {
+	if json.Unmarshal(r.Data, &m) != nil {
 		return
 	}
 	for to, from := range map[*int64]*int64{&s.truncateBefore: m.TB, &s.maxCount: m.MaxCount, &s.maxAge: m.MaxAge} {

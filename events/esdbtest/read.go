@@ -247,10 +247,12 @@ func (r *reading) readStream(name string) error {
 			count = 0
 		case end < first:
 			// Nothing of this page is left; the server says where to go on, and does.
-			if err := r.edge(false, min(first, deletedRevision)); err != nil {
+			if err := r.edge(false, first); err != nil {
 				return err
 			}
-			from = first
+			if from = first; first == last+1 { // all have grown too old
+				count = 0
+			}
 		default:
 			for from = max(from, first); from <= end; from++ {
 				if err := r.event(list[from]); err != nil {
