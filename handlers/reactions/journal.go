@@ -287,8 +287,10 @@ type Attempt struct {
 	Message  string     `json:"message"` // its id
 	Began    time.Time  `json:"began"`
 	Ended    *time.Time `json:"ended"`
-	Outcome  string     `json:"outcome"` // delivered, failed, or begun when traga ended before it did
-	Detail   string     `json:"detail"`
+	// Outcome is delivered, failed, refreshed (an Alertmanager was told again), nothing (all of it had changed since),
+	// interrupted (traga stopped meanwhile), or begun (traga was killed meanwhile).
+	Outcome string `json:"outcome"`
+	Detail  string `json:"detail"`
 }
 
 // Attempts lists the latest attempts, newest first; of one reaction, or of all.
