@@ -22,6 +22,7 @@ import (
 	"traga.internal/handlers/consult"
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/erasure"
+	"traga.internal/handlers/evidence"
 	"traga.internal/handlers/metrics"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/sealing"
@@ -178,12 +179,13 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 	mux := http.NewServeMux()
 	desk := consult.New(consult.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Clock: now, Policies: e.policies})
 	proofs, _ := evidenceOf(n.store) // nil where the store has no ledger: then there are none
+	exports := &evidence.Exporter{Desk: desk, Source: proofs}
 	api.Register(mux, api.Config{Evidence: proofs, Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Desk: desk, Verdicts: n.verdicts, Ledger: entries, Policy: seals.policy, Clock: now, Log: log,
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	door, signIns := e.around(mux, auth.NewOfficers(n.store))
-	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Desk: desk, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns, Secure: e.secure})
+	web.Register(mux, web.Config{Evidence: exports, Believed: seals.believed, Store: n.store, Book: rules, Engine: n.engine, Desk: desk, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns, Secure: e.secure})
 	n.handler = n.metrics.Observe(door)
 	return n, nil
 }
