@@ -100,8 +100,8 @@ func get(t *testing.T, address string, v any) (int, http.Header) {
 	return res.StatusCode, res.Header
 }
 
-// until tries again until it is true.
-func until(t *testing.T, what string, is func() bool) {
+// eventually tries again until it is true.
+func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	end := time.Now().Add(60 * time.Second)
 	for !is() {
@@ -171,7 +171,7 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 		told(t, []string{two, one}[i%2], number, breach(time.Now().AddDate(0, 0, -20)))
 	}
 	for _, node := range []string{one, two} {
-		until(t, "every node shows every case", func() bool {
+		eventually(t, "every node shows every case", func() bool {
 			var list []struct{ Case string }
 			get(t, node+"/v1/cases", &list)
 			return len(list) == cases
@@ -190,7 +190,7 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 	if len(alerts) < cases {
 		t.Fatalf("%d duties are overdue in %d cases: %d", len(alerts), cases, code)
 	}
-	until(t, "every overdue duty is on record", func() bool {
+	eventually(t, "every overdue duty is on record", func() bool {
 		n := 0
 		for what := range overdue(t, store) {
 			if strings.Contains(what, "ObligationOverdue") {
@@ -247,7 +247,7 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 			return len(list) == n
 		}
 	}
-	until(t, "the node that was away shows what was recorded meanwhile", shows(two, cases+10))
+	eventually(t, "the node that was away shows what was recorded meanwhile", shows(two, cases+10))
 	if strings.Contains(second.text.String(), "built anew") {
 		t.Errorf("it built its read models anew: %s", second.text)
 	}
@@ -255,7 +255,7 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 	// The store goes away.
 	server.kill()
 	for _, node := range []string{one, two} {
-		until(t, "answers are marked as stale", func() bool {
+		eventually(t, "answers are marked as stale", func() bool {
 			code, header := get(t, node+"/v1/matrix", nil)
 			return code == http.StatusOK && header.Get(outage.Header) != ""
 		})
@@ -271,11 +271,11 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 	}
 	beginStore(t, store, file)
 	for _, node := range []string{one, two} {
-		until(t, "a node is ready again", func() bool { code, _ := get(t, node+"/readyz", nil); return code == http.StatusOK })
+		eventually(t, "a node is ready again", func() bool { code, _ := get(t, node+"/readyz", nil); return code == http.StatusOK })
 		if _, header := get(t, node+"/v1/matrix", nil); header.Get(outage.Header) != "" {
-			until(t, "answers are not marked any more", func() bool { _, h := get(t, node+"/v1/matrix", nil); return h.Get(outage.Header) == "" })
+			eventually(t, "answers are not marked any more", func() bool { _, h := get(t, node+"/v1/matrix", nil); return h.Get(outage.Header) == "" })
 		}
 	}
 	told(t, two, "MK-2026-000300", opened("MK-2026-000300", time.Now().AddDate(0, 0, -1)))
-	until(t, "the other node shows what was recorded after that", shows(one, cases+11))
+	eventually(t, "the other node shows what was recorded after that", shows(one, cases+11))
 }

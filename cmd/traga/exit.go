@@ -9,7 +9,9 @@ import (
 
 	"traga.internal/aggregates/casefile"
 	"traga.internal/events"
+	"traga.internal/events/ledger"
 	"traga.internal/handlers/backup"
+	"traga.internal/handlers/evidence"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/simulate"
 	"traga.internal/projections"
@@ -68,7 +70,7 @@ func exitCode(err error) int {
 		return coded.code
 	case errors.As(err, &usage), errors.As(err, &field), errors.Is(err, events.ErrUnknownType):
 		return exitUsage
-	case errors.Is(err, timeline.ErrNoSuchCase), errors.Is(err, errNotFound), errors.Is(err, backup.ErrNoBackup):
+	case errors.Is(err, timeline.ErrNoSuchCase), errors.Is(err, errNotFound), errors.Is(err, evidence.ErrNoSuchCase), errors.Is(err, ledger.ErrNoCheckpoint), errors.Is(err, backup.ErrNoBackup):
 		return exitNotFound
 	case errors.As(err, &bad), errors.As(err, &script):
 		return exitUsage
@@ -76,7 +78,7 @@ func exitCode(err error) int {
 		return refusalCode(refusal.Because)
 	case errors.Is(err, events.ErrConflict), errors.Is(err, record.ErrPrecondition), errors.Is(err, backup.ErrExists):
 		return exitConflict
-	case errors.Is(err, events.ErrDamaged):
+	case errors.Is(err, events.ErrDamaged), errors.Is(err, evidence.ErrOtherLog), isBroken(err):
 		return exitIntegrity
 	}
 	return exitFailure

@@ -40,6 +40,7 @@ func TestExample(t *testing.T) {
 	if h := l.Hash(); hex.EncodeToString(h[:]) != wantHash {
 		t.Errorf("hash %x, want %s", h[:], wantHash)
 	}
+	inSpecification(t, want, wantHash)
 }
 
 func TestLeafReadsBackAsWritten(t *testing.T) {

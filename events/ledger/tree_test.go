@@ -1,14 +1,23 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
+	"unicode"
 
+	"github.com/transparency-dev/merkle/compact"
+	merkle "github.com/transparency-dev/merkle/proof"
+	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 	"pgregory.net/rapid"
@@ -307,6 +316,89 @@ func TestHeadMapIsTheTreeOverTheSortedHeads(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestExampleMap(t *testing.T) {
+	var m HeadMap
+	m.Set(Head{Tag: Tag{15: 9}, Revision: 0, Leaf: Hash{31: 1}})
+	const entry = "00000000000000000000000000000009" + "0000000000000000" + "0000000000000000000000000000000000000000000000000000000000000001"
+	raw, err := hex.DecodeString("00" + entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := m.Leaf()
+	if root := Hash(sha256.Sum256(raw)); leaf.Root != root {
+		t.Errorf("the root over one entry is %v, want %v", leaf.Root, root)
+	}
+	const want = "5452474c0102" + "0000000000000001" + "644030410b265905831de1fc936d11e7878e4db7e9d51204b7883d62ea6cb182"
+	if got := hex.EncodeToString(leaf.Append(nil)); got != want {
+		t.Errorf("the heads leaf is %s, want %s", got, want)
+	}
+	inSpecification(t, entry, want)
+}
+
+// inSpecification checks that the package comment shows these hexadecimal numbers.
+func inSpecification(t *testing.T, numbers ...string) {
+	t.Helper()
+	comment, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined := strings.Join(strings.FieldsFunc(string(comment), func(r rune) bool { return unicode.IsSpace(r) || r == '/' }), "")
+	for _, n := range numbers {
+		if !strings.Contains(joined, n) {
+			t.Errorf("the package comment does not show %s", n)
+		}
+	}
+}
+
+// TestArithmeticIsThatOfMerkle: the trees of transparency-dev/merkle have the same roots, and take our proofs.
+func TestArithmeticIsThatOfMerkle(t *testing.T) {
+	const n = 130
+	theirs := compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
+	r := theirs.NewEmptyRange(0)
+	ours := &memTree{}
+	var leaves [][]byte
+	for i := range int64(n) {
+		leaf := []byte{byte(i), 7}
+		leaves = append(leaves, leaf)
+		ours.add(t, i, LeafHash(leaf))
+		if err := r.Append(rfc6962.DefaultHasher.HashLeaf(leaf), nil); err != nil {
+			t.Fatal(err)
+		}
+		root, err := r.GetRootHash(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := ours.at(t, i+1)
+		if !bytes.Equal(now.Root[:], root) {
+			t.Fatalf("root over %d leaves: %x, merkle has %x", i+1, now.Root, root)
+		}
+		for j := range i + 1 {
+			proof, err := now.ProveHolds(j, LeafHash(leaves[j]), ours)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := merkle.VerifyInclusion(rfc6962.DefaultHasher, uint64(j), uint64(i+1), rfc6962.DefaultHasher.HashLeaf(leaves[j]), slicesOf(proof), root); err != nil {
+				t.Fatalf("merkle does not take the proof of leaf %d of %d: %v", j, i+1, err)
+			}
+			old, proof, err := now.ProveExtends(j+1, ours)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := merkle.VerifyConsistency(rfc6962.DefaultHasher, uint64(j+1), uint64(i+1), slicesOf(proof), old.Root[:], root); err != nil {
+				t.Fatalf("merkle does not take the proof from %d to %d leaves: %v", j+1, i+1, err)
+			}
+		}
+	}
+}
+
+func slicesOf(p Proof) [][]byte {
+	list := make([][]byte, len(p))
+	for i := range p {
+		list[i] = p[i][:]
+	}
+	return list
 }
 
 func BenchmarkHeadMap(b *testing.B) {

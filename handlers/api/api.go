@@ -24,6 +24,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/events/ledger"
 	"traga.internal/handlers/consult"
+	"traga.internal/handlers/evidence"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/sealing"
 	"traga.internal/projections"
@@ -53,8 +54,10 @@ type Config struct {
 	// none.
 	Ledger sealing.Ledger
 	Policy *ledger.Policy
-	Clock  func() time.Time
-	Log    *slog.Logger
+	// Evidence is where proofs and bundles are taken from, nil where the store has no ledger.
+	Evidence *evidence.Source
+	Clock    func() time.Time
+	Log      *slog.Logger
 	// Version is what the OpenAPI document says it is of.
 	Version string
 	// Closing is closed when the service begins to shut down: live streams end then.
@@ -76,6 +79,7 @@ type api struct {
 	registers *registers.Registers
 	ledger    sealing.Ledger
 	policy    *ledger.Policy
+	exports   *evidence.Exporter
 	clock     func() time.Time
 	log       *slog.Logger
 	closing   <-chan struct{}
@@ -100,6 +104,7 @@ func Register(mux *http.ServeMux, c Config) {
 	if a.desk = c.Desk; a.desk == nil {
 		a.desk = consult.New(consult.Config{Store: c.Store, Book: c.Book, Recorder: c.Recorder, Engine: c.Engine, Clock: c.Clock})
 	}
+	a.exports = &evidence.Exporter{Desk: a.desk, Source: c.Evidence}
 	h := humago.New(mux, frameOf(c.Version))
 	h.UseMiddleware(a.framed)
 	a.recordRoutes(h)
@@ -108,6 +113,7 @@ func Register(mux *http.ServeMux, c Config) {
 	a.eventRoutes(h)
 	a.regionalRoutes(h)
 	a.directoryRoutes(h)
+	a.evidenceRoutes(h)
 	mux.HandleFunc("GET /v1/stream", a.stream)
 	a.checkpointRoutes(mux)
 	o := h.OpenAPI()

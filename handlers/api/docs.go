@@ -27,7 +27,7 @@ type docParameter struct{ Name, In, Doc string }
 // docs is a page that lists the API's operations from its OpenAPI document, with nothing from outside and no
 // script. It uses the style sheet of the pages.
 func docs(o *huma.OpenAPI) http.HandlerFunc {
-	groups := []docGroup{{Tag: "Record"}, {Tag: "One case"}, {Tag: "All cases"}, {Tag: "Events"}, {Tag: "The region"}, {Tag: "Directory"}, {Tag: "Service"}}
+	groups := []docGroup{{Tag: "Record"}, {Tag: "One case"}, {Tag: "All cases"}, {Tag: "Events"}, {Tag: "The region"}, {Tag: "Directory"}, {Tag: "Proof"}, {Tag: "Service"}}
 	for i := range groups {
 		groups[i].ID = strings.ReplaceAll(strings.ToLower(groups[i].Tag), " ", "-")
 		groups[i].Operations = operationsOf(o, groups[i].Tag)

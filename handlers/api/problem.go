@@ -90,6 +90,8 @@ func (a *api) problemOf(ctx context.Context, operation string, err error) *Probl
 	switch {
 	case errors.As(err, &known):
 		return known
+	case evidenceProblem(err) != nil:
+		return evidenceProblem(err)
 	case errors.Is(err, consult.ErrUnrecorded): // whatever kept it from being recorded
 		a.log.ErrorContext(ctx, "a look could not be recorded, so nothing was shown", "operation", operation, "error", err)
 		return problem("unavailable", "The look could not be put on record, so nothing is shown.")

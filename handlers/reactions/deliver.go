@@ -177,6 +177,8 @@ func (r *Reactions) onRecord(ctx context.Context, d *delivery, m *message.Messag
 		}
 	}
 	switch {
+	case failed != nil && ctx.Err() != nil:
+		err = r.c.Journal.end(record, n, "interrupted", "traga stopped meanwhile; whether it was told is not known, and it is tried again")
 	case errors.Is(failed, errNothing):
 		err = r.c.Journal.end(record, n, "nothing", "all of it had changed since, or was not for this receiver")
 		failed = nil

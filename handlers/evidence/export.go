@@ -1,0 +1,144 @@
+package evidence
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"traga.internal/events"
+	"traga.internal/events/ledger"
+	"traga.internal/handlers/consult"
+	"traga.internal/projections/timeline"
+)
+
+// The formats of an export.
+const (
+	FormatBundle = "bundle" // an evidence bundle
+	FormatJSON   = "json"   // where the case stands, its timeline, shares and duties
+)
+
+// Order is an export that someone asks for. Its JSON is the body of POST /v1/exports.
+type Order struct {
+	Case          string            `json:"case" doc:"the case number" example:"MK-2026-0001"`
+	Format        string            `json:"format,omitempty" enum:"bundle,json" default:"bundle" doc:"an evidence bundle, or the case as JSON"`
+	Open          []events.Category `json:"open,omitempty" nullable:"false" doc:"of a bundle: the categories whose protected fields are opened, as far as the one who asks may see them; the others stay sealed"`
+	Since         []int64           `json:"since,omitempty" nullable:"false" doc:"of a bundle: sizes of older checkpoints that its reader has; recent ones are always provided for"`
+	Recipient     string            `json:"recipient" doc:"for whom the export is, for the access log"`
+	Justification string            `json:"justification" doc:"why, for the access log (HR02)"`
+	Encrypt       string            `json:"encrypt,omitempty" doc:"an age recipient (age1…): the file is encrypted to it"`
+	Lang          string            `json:"lang,omitempty" doc:"of JSON: the language of the sentences"`
+}
+
+const (
+	maxSince = 100
+	maxWords = 500 // characters of recipient and justification
+)
+
+func (o *Order) check() error {
+	if _, err := events.ParseCase(o.Case); err != nil {
+		return err
+	}
+	if o.Format == "" {
+		o.Format = FormatBundle
+	}
+	if o.Format != FormatBundle && o.Format != FormatJSON {
+		return &events.FieldError{Field: "format", Expected: "bundle or json", Got: "another text"}
+	}
+	for name, text := range map[string]string{"recipient": o.Recipient, "justification": o.Justification} {
+		if strings.TrimSpace(text) == "" || len([]rune(text)) > maxWords {
+			return &events.FieldError{Field: name, Expected: fmt.Sprintf("a text of 1 to %d characters: an export is put on record with it", maxWords)}
+		}
+	}
+	for _, c := range o.Open {
+		if !slices.Contains(events.Categories(), c) {
+			return &events.FieldError{Field: "open", Expected: "categories such as risk", Got: "another text"}
+		}
+	}
+	if len(o.Since) > maxSince {
+		return &events.FieldError{Field: "since", Expected: fmt.Sprintf("at most %d sizes", maxSince)}
+	}
+	for _, size := range o.Since {
+		if size < 1 || size > ledger.MaxSize {
+			return &events.FieldError{Field: "since", Expected: "sizes of older checkpoints, such as 18000"}
+		}
+	}
+	return nil
+}
+
+// File is a finished export.
+type File struct {
+	Name      string // fit for a download; it holds the case number, which its reader knows
+	MediaType string
+	Content   []byte
+}
+
+// Exporter makes exports for those who ask a running traga: masked for the one who asks, and on record before a byte leaves.
+type Exporter struct {
+	Desk   *consult.Desk
+	Source *Source // nil where the store has no ledger; then there are no bundles
+}
+
+// Export makes the file. It fails with a *events.FieldError for an order that is not as it should be, as Desk.Case and Make
+// do, and with ledger.ErrNoCheckpoint where there is no ledger.
+func (x *Exporter) Export(ctx context.Context, o Order, purpose events.Purpose) (*File, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	reason := consult.Reason{Justification: o.Justification, Purpose: purpose}
+	c, err := x.Desk.Case(ctx, consult.Look{Case: o.Case, View: "export", Reason: reason})
+	if err != nil {
+		return nil, err
+	}
+	f, err := x.file(ctx, o, c)
+	if err != nil {
+		return nil, err
+	}
+	if o.Encrypt != "" {
+		if f.Content, err = Encrypt(f.Content, o.Encrypt); err != nil {
+			return nil, &events.FieldError{Field: "encrypt", Expected: "an age recipient, which begins with age1"}
+		}
+		f.Name, f.MediaType = f.Name+".age", "application/octet-stream"
+	}
+	digest := sha256.Sum256(f.Content)
+	export := events.ExportProduced{Format: o.Format, Recipient: o.Recipient, Justification: o.Justification, Digest: hex.EncodeToString(digest[:])}
+	return f, x.Desk.Exported(ctx, o.Case, export, reason)
+}
+
+func (x *Exporter) file(ctx context.Context, o Order, c *timeline.Case) (*File, error) {
+	if o.Format == FormatJSON {
+		content, err := CaseJSON(c, o.Lang)
+		return &File{Name: o.Case + ".json", MediaType: "application/json", Content: content}, err
+	}
+	if x.Source == nil {
+		return nil, ledger.ErrNoCheckpoint
+	}
+	made, err := x.Source.Make(ctx, Request{Case: o.Case, Since: o.Since, Open: o.Open, Sight: c.Sight()})
+	if err != nil {
+		return nil, err
+	}
+	return &File{Name: o.Case + ".bundle.zip", MediaType: "application/zip", Content: made.Bundle}, nil
+}
+
+// kosovo is the footnote wherever Kosovo* is named.
+const kosovo = "Kosovo*: This designation is without prejudice to positions on status, and is in line with UNSCR 1244 and the ICJ Opinion on the Kosovo Declaration of Independence."
+
+// CaseJSON is a case as one JSON document, from the answers that the API gives about it, as its reader may see them.
+func CaseJSON(c *timeline.Case, lang string) ([]byte, error) {
+	note := ""
+	if c.Jurisdiction() == "XK" {
+		note = kosovo
+	}
+	b, err := json.MarshalIndent(struct {
+		Case        string                `json:"case"`
+		Note        string                `json:"note,omitempty"`
+		Show        timeline.Summary      `json:"show"`
+		Timeline    []timeline.Entry      `json:"timeline"`
+		Shares      []timeline.Share      `json:"shares"`
+		Obligations []timeline.Obligation `json:"obligations"`
+	}{c.Number(), note, c.Show(), c.Timeline(lang, timeline.Recorded), c.Shares(), c.Obligations()}, "", "  ")
+	return append(b, '\n'), err
+}
