@@ -18,6 +18,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/handlers/consult"
 	"traga.internal/handlers/evidence"
+	"traga.internal/handlers/outage"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
 	"traga.internal/projections/status"
@@ -264,6 +265,15 @@ func (p *page) Kosovo() bool { return p.kosovo }
 func (p *page) Demo() string { return p.site.demo }
 
 // Past reports whether the page shows another point of view than now; Future, that it is one still to come.
+
+// Away is since when the store can't be reached, and what is shown may lack the newest entries; nil while it can.
+func (p *page) Away() *time.Time {
+	if since, away := outage.Since(p.request.Context()); away {
+		return &since
+	}
+	return nil
+}
+
 func (p *page) Past() bool   { return !p.asOf.IsNow() }
 func (p *page) Future() bool { return !p.asOf.Instant.IsZero() && p.asOf.Instant.After(p.now) }
 
