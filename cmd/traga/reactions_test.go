@@ -137,6 +137,9 @@ func TestServeTellsOthers(t *testing.T) {
 	if code, out, _ := run(t, "delivery", "list", "--data", dir); code != exitOK || !strings.Contains(out, "the peer answered 400 Bad Request") {
 		t.Errorf("exit %d: %s", code, out)
 	}
+	if _, out, _ := run(t, "doctor", "--data", dir); !strings.Contains(out, "1 could not be told to others") {
+		t.Errorf("doctor: %s", out)
+	}
 	r.mu.Lock()
 	r.status = http.StatusOK
 	r.mu.Unlock()
