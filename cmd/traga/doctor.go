@@ -15,6 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"traga.internal/events"
+	"traga.internal/events/ledger"
+	"traga.internal/events/sqlitestore"
+	"traga.internal/handlers/reactions"
+	"traga.internal/handlers/sealing"
 )
 
 // finding is one line of traga doctor.
@@ -70,12 +74,37 @@ func (a *app) examine(ctx context.Context, s *source) ([]finding, error) {
 	if list = append(list, found...); err != nil {
 		return append(list, finding{"log", "bad", err.Error()}), err
 	}
+	found, err = examineLedger(ctx, s, log)
+	if list = append(list, found...); err != nil {
+		return append(list, finding{"ledger", "bad", err.Error()}), err
+	}
 	if now := a.now(); last.After(now) {
 		list = append(list, finding{"clock", "warning", fmt.Sprintf("the last event was recorded at %s, later than this machine's clock (%s)", last.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))})
 	} else {
 		list = append(list, finding{"clock", "ok", "not behind the log"})
 	}
-	return append(list, examineReadModels(ctx, s, log)...), nil
+	list = append(list, examineReadModels(ctx, s, log)...)
+	return append(list, examineDeliveries(ctx, s.dir, a.now)...), nil
+}
+
+// examineDeliveries looks whether there is something that could not be told to others.
+func examineDeliveries(ctx context.Context, dir string, now func() time.Time) []finding {
+	j, err := reactions.FindJournal(ctx, dir, now)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // this store tells nobody
+	}
+	if err != nil {
+		return []finding{{"deliveries", "bad", err.Error()}}
+	}
+	defer j.Close()
+	parked, err := j.Parked(ctx, "")
+	switch {
+	case err != nil:
+		return []finding{{"deliveries", "bad", err.Error()}}
+	case len(parked) > 0:
+		return []finding{{"deliveries", "warning", fmt.Sprintf("%d could not be told to others and are parked: traga delivery list", len(parked))}}
+	}
+	return []finding{{"deliveries", "ok", "nothing is parked"}}
 }
 
 func examineDirectory(dir string) []finding {
@@ -173,6 +202,42 @@ func (a *app) examineLog(ctx context.Context, log *protectedLog) (time.Time, []f
 		list = append(list, finding{"times", "warning", "the times in this store are simulated"})
 	}
 	return last, list, nil
+}
+
+// examineLedger computes the ledger anew from the events, and compares it with what was signed.
+func examineLedger(ctx context.Context, s *source, log *protectedLog) ([]finding, error) {
+	l, err := log.ledger()
+	if errors.Is(err, sqlitestore.ErrNoLedger) {
+		return []finding{{"ledger", "warning", err.Error()}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := log.Check(ctx); err != nil {
+		return nil, err
+	}
+	list := []finding{{"ledger", "ok", "it is that of the entries, all computed anew"}}
+	n, at, err := sealing.Latest(ctx, l)
+	switch {
+	case errors.Is(err, ledger.ErrNoCheckpoint):
+		return append(list, finding{"checkpoint", "warning", "nothing is signed yet"}), nil
+	case err != nil:
+		return list, err
+	}
+	signer, err := sealing.OpenSigner(s.config.keys())
+	if errors.Is(err, sealing.ErrNoKey) {
+		return append(list, finding{"checkpoint", "ok", fmt.Sprintf("signed at %s of %d leaves; the signer is not here", at.Format(time.RFC3339), n.Size)}), nil
+	}
+	if err == nil {
+		err = sealing.New(l, signer, sealing.WithSimulatedTimes()).Check(ctx)
+	}
+	if isBroken(err) {
+		return list, err
+	}
+	if err != nil {
+		return append(list, finding{"checkpoint", "bad", err.Error()}), nil
+	}
+	return append(list, finding{"checkpoint", "ok", fmt.Sprintf("signed at %s of %d leaves, and the log continues it", at.Format(time.RFC3339), n.Size)}), nil
 }
 
 func examineReadModels(ctx context.Context, s *source, log *protectedLog) []finding {

@@ -52,6 +52,27 @@
 //	           for erasure that wait
 //	lock       held shared by those who use the keystore for writing, and alone while a new root key comes in
 //
+// # A worked example
+//
+// With a root key of the bytes 00 to 1f, an index key of 20 to 3f, a data key of 40 to 5f that was wrapped with the nonce 60
+// to 6b, and the key id EBESExQVFhcYGRobHB0eHw, the person is that of MK and s-1, and the key that of risk in epoch 1:
+//
+//	person      16d15911c089f5a5cdd34305504c6ac4
+//	wrapped     606162636465666768696a6baa9ad916ff05c528345fb3603ec08f0c7624dbdad031648efbf8da3720afa957efd8cc41
+//	            e09eac69f790aedba61c9fe5
+//
+// The field /to of the event 00000000-0000-0000-0000-000000000007, whose value is "high" with its quotation marks, sealed
+// with the nonce 80 to 8b and the salt a0 to bf:
+//
+//	commitment  c1cef8a2c01e97f77afbe0ce2ff6c36e51ea33c487563c6065fae5ce29ace594
+//	box         808182838485868788898a8b8dff1c6486d18c24c0c33a83de0f3b8d484d7b61f9d250a34637c26f6da8dfc33154d3b3
+//	            b4d6c6d1b357b98d8d1e62aea06467be391f
+//
+// and so it stands in the stored data, in one line:
+//
+//	{"~sealed":["EBESExQVFhcYGRobHB0eHw","wc74osAel_d6--DOL_bDblHqM8SHVjxgZfrlzims5ZQ","
+//	gIGCg4SFhoeIiYqLjf8cZIbRjCTAwzqD3g87jUhNe2H50lCjRjfCb22o38MxVNOztNbG0bNXuY2NHmKuoGRnvjkf"]}
+//
 // # Erasure
 //
 // Store.Erase destroys the keys of a person: the wrapped key goes, the row stays as a tombstone with the receipt, the id of

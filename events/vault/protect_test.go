@@ -54,6 +54,16 @@ func TestWhatIsProtectedIsNotInTheLogAndReadsBackAsItWas(t *testing.T) {
 	if err != nil || len(page.Events) != len(want) || !strings.Contains(string(page.Events[2].Data), "MARKER grounds") {
 		t.Errorf("the log reads as %d events, %v", len(page.Events), err)
 	}
+	for i := range got {
+		stored, _, _ := w.log.Lookup(t.Context(), want[i].ID)
+		concealed, err := vault.Conceal(&stored)
+		if err == nil {
+			_, err = events.Decode(&concealed)
+		}
+		if err != nil || strings.Contains(string(concealed.Data), "MARKER") || strings.Contains(string(concealed.Data), "sealed") {
+			t.Errorf("without the keys event %d reads as %s, %v", i, concealed.Data, err)
+		}
+	}
 	found, ok, err := w.Lookup(t.Context(), contested.ID)
 	if err != nil || !ok || !strings.Contains(string(found.Data), "MARKER grounds") {
 		t.Errorf("looked up: %v, %v", ok, err)

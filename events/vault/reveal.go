@@ -46,6 +46,28 @@ func (s *Store) reveal(ctx context.Context, r *events.Recorded) error {
 	return nil
 }
 
+// Conceal is an event as it reads to someone without the keys: what is protected is withheld, and that it is written as it
+// should be is all that can be said of it. It is for those who check a log that they can't read.
+func Conceal(stored *events.Recorded) (events.Recorded, error) {
+	r := *stored
+	if !bytes.Contains(r.Data, sealedBegin) {
+		return r, nil
+	}
+	r.Data = nil
+	at := 0
+	err := sealedFields(stored.Data, func(f sealedField) error {
+		hidden, err := events.Withheld{Reason: events.Hidden}.MarshalJSON()
+		r.Data = append(append(r.Data, stored.Data[at:f.start]...), hidden...)
+		at = f.end
+		return err
+	})
+	if err != nil {
+		return events.Recorded{}, fmt.Errorf("read event %s without the keys: %w", r.ID, err)
+	}
+	r.Data = append(r.Data, stored.Data[at:]...)
+	return r, nil
+}
+
 // value is what stands in a field's place for a reader.
 func (v *Vault) value(ctx context.Context, event uuid.UUID, f sealedField) ([]byte, error) {
 	k, err := v.key(ctx, f.Key)

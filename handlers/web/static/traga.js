@@ -2,7 +2,7 @@
 // reader has not touched it, shows them by itself. When its reader has been signed out, it leaves the screen. Everything
 // works without this script.
 "use strict";
-// Back from elsewhere: what the browser kept of the page may be old, or no longer for who looks now.
+// A page that the browser kept is asked for again: whoever was signed in then may not be any more.
 addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 (() => {
   const notice = document.getElementById("live");
