@@ -390,6 +390,11 @@ func TestTheExampleConfigurationIsAccepted(t *testing.T) {
 	}
 }
 
+// The example of a jurisdiction's own rules is right.
+func TestTheExampleProtocolIsRight(t *testing.T) {
+	mustRun(t, traga(t), "protocol", "check", "protocol/example.yaml")
+}
+
 // Every command in the documents is one that traga has, with flags that it has.
 func TestTheDocumentsCommandsExist(t *testing.T) {
 	n := 0

@@ -1,11 +1,13 @@
 package reactions
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -161,10 +163,8 @@ func title(book *protocol.Book, a *Alert, language string, at time.Time) string 
 		if r.ID != a.Rule {
 			continue
 		}
-		if t := r.Titles[language]; t != "" {
-			return t
-		}
-		return r.Titles["en"]
+		base, _, _ := strings.Cut(language, "-")
+		return cmp.Or(r.Titles[language], r.Titles[base], r.Titles["en"])
 	}
 	return a.Rule
 }
