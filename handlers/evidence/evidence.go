@@ -219,10 +219,16 @@ func (s *Source) hidden(ctx context.Context, r Request) (map[uuid.UUID][]string,
 		if masked == nil {
 			return nil, ErrNotWhole
 		}
+		if masked == e {
+			continue
+		}
 		for _, w := range masked.Withheld {
 			if w.Reason == events.Hidden {
 				hidden[e.ID] = append(hidden[e.ID], w.Pointer)
 			}
+		}
+		if len(hidden[e.ID]) == 0 { // something is masked that no pointer names
+			hidden[e.ID] = []string{""}
 		}
 	}
 	return hidden, nil
