@@ -73,7 +73,7 @@ func clientSettings() []setting {
 // allSettings are the keys that a configuration file or the environment may name.
 func allSettings() []setting {
 	all := serviceSettings()
-	for _, s := range clientSettings() {
+	for _, s := range append(clientSettings(), sealSettings()...) {
 		if !slices.ContainsFunc(all, func(t setting) bool { return t.key == s.key }) {
 			all = append(all, s)
 		}

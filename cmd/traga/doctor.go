@@ -15,6 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"traga.internal/events"
+	"traga.internal/events/ledger"
+	"traga.internal/events/sqlitestore"
+	"traga.internal/handlers/sealing"
 )
 
 // finding is one line of traga doctor.
@@ -69,6 +72,10 @@ func (a *app) examine(ctx context.Context, s *source) ([]finding, error) {
 	last, found, err := a.examineLog(ctx, log)
 	if list = append(list, found...); err != nil {
 		return append(list, finding{"log", "bad", err.Error()}), err
+	}
+	found, err = examineLedger(ctx, s, log)
+	if list = append(list, found...); err != nil {
+		return append(list, finding{"ledger", "bad", err.Error()}), err
 	}
 	if now := a.now(); last.After(now) {
 		list = append(list, finding{"clock", "warning", fmt.Sprintf("the last event was recorded at %s, later than this machine's clock (%s)", last.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))})
@@ -153,6 +160,42 @@ func (a *app) examineLog(ctx context.Context, log *protectedLog) (time.Time, []f
 		list = append(list, finding{"times", "warning", "the times in this store are simulated"})
 	}
 	return last, list, nil
+}
+
+// examineLedger computes the ledger anew from the events, and compares it with what was signed.
+func examineLedger(ctx context.Context, s *source, log *protectedLog) ([]finding, error) {
+	l, err := log.ledger()
+	if errors.Is(err, sqlitestore.ErrNoLedger) {
+		return []finding{{"ledger", "warning", err.Error()}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := log.Check(ctx); err != nil {
+		return nil, err
+	}
+	list := []finding{{"ledger", "ok", "it is that of the entries, all computed anew"}}
+	n, at, err := sealing.Latest(ctx, l)
+	switch {
+	case errors.Is(err, ledger.ErrNoCheckpoint):
+		return append(list, finding{"checkpoint", "warning", "nothing is signed yet"}), nil
+	case err != nil:
+		return list, err
+	}
+	signer, err := sealing.OpenSigner(s.config.keys())
+	if errors.Is(err, sealing.ErrNoKey) {
+		return append(list, finding{"checkpoint", "ok", fmt.Sprintf("signed at %s of %d leaves; the signer is not here", at.Format(time.RFC3339), n.Size)}), nil
+	}
+	if err == nil {
+		err = sealing.New(l, signer, sealing.WithSimulatedTimes()).Check(ctx)
+	}
+	if isBroken(err) {
+		return list, err
+	}
+	if err != nil {
+		return append(list, finding{"checkpoint", "bad", err.Error()}), nil
+	}
+	return append(list, finding{"checkpoint", "ok", fmt.Sprintf("signed at %s of %d leaves, and the log continues it", at.Format(time.RFC3339), n.Size)}), nil
 }
 
 func examineReadModels(ctx context.Context, s *source, log *protectedLog) []finding {

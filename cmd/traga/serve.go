@@ -24,6 +24,7 @@ import (
 	"traga.internal/handlers/erasure"
 	"traga.internal/handlers/metrics"
 	"traga.internal/handlers/record"
+	"traga.internal/handlers/sealing"
 	"traga.internal/handlers/web"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
@@ -61,7 +62,11 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			if err != nil {
 				return err
 			}
-			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store"), keys: c.keys()}, log, a.now, "", e)
+			seals, err := sealsOf(c)
+			if err != nil {
+				return errors.Join(err, listener.Close())
+			}
+			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store"), keys: c.keys()}, log, a.now, "", e, seals)
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
@@ -75,7 +80,7 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			fmt.Fprintf(a.Err, "traga serves %s on %s://%s\n", c.get("data"), e.scheme(), listener.Addr())
 			return n.serve(cmd.Context(), listener, react)
 		}}
-	addSettings(c.Flags(), serviceSettings())
+	addSettings(c.Flags(), append(serviceSettings(), sealSettings()...))
 	return c
 }
 
@@ -121,6 +126,7 @@ type node struct {
 	verdicts *verdicts.Reader
 	recorder *record.Recorder
 	watcher  *deadlines.Watcher
+	sealer   *sealing.Sealer
 	eraser   *erasure.Runner
 	metrics  *metrics.Metrics
 	handler  http.Handler
@@ -132,14 +138,21 @@ type node struct {
 
 // openNode opens the store in its place and everything above it, with its entrance. now is the clock of the store and of all
 // reads.
-func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func() time.Time, notice string, e *entrance) (_ *node, err error) {
+func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func() time.Time, notice string, e *entrance, seals *seals) (_ *node, err error) {
 	n := &node{log: log, closing: make(chan struct{}), now: now, tls: e.tls}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if n.store, err = at.open(ctx, now); err != nil {
+	if n.store, err = at.open(ctx, now, a.tellUpgrade()); err != nil {
+		return nil, err
+	}
+	entries, err := n.store.ledger()
+	if err != nil {
+		return nil, err
+	}
+	if n.sealer, err = seals.sealer(ctx, n.store, now, log); err != nil {
 		return nil, err
 	}
 	shipped := protocol.NewBook()
@@ -165,7 +178,7 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 	mux := http.NewServeMux()
 	desk := consult.New(consult.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Clock: now, Policies: e.policies})
 	proofs, _ := evidenceOf(n.store) // nil where the store has no ledger: then there are none
-	api.Register(mux, api.Config{Evidence: proofs, Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Desk: desk, Verdicts: n.verdicts, Clock: now, Log: log,
+	api.Register(mux, api.Config{Evidence: proofs, Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Desk: desk, Verdicts: n.verdicts, Ledger: entries, Policy: seals.policy, Clock: now, Log: log,
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
@@ -195,7 +208,19 @@ func (n *node) ready(ctx context.Context) error {
 			return fmt.Errorf("the read model %s is %s", p.Name, p.State)
 		}
 	}
-	return nil
+	if n.sealer == nil {
+		return nil
+	}
+	return n.sealer.Health()
+}
+
+// seal has what is recorded sealed, soon after.
+func (n *node) seal(ctx context.Context) error {
+	if n.sealer == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return n.sealer.Run(ctx, n.store)
 }
 
 func (n *node) sources(now func() time.Time) metrics.Sources {
@@ -203,6 +228,13 @@ func (n *node) sources(now func() time.Time) metrics.Sources {
 		LogSize: func(ctx context.Context) (uint64, error) {
 			head, err := n.store.Head(ctx)
 			return head.Commit, err
+		},
+		Seals: func(ctx context.Context) (metrics.Seals, error) {
+			if n.sealer == nil {
+				return metrics.Seals{}, nil
+			}
+			s, err := n.sealer.Status(ctx)
+			return metrics.Seals{SignedAt: s.SignedAt, Cosigned: s.Cosigned}, err
 		},
 		Lags: func(ctx context.Context) ([]metrics.Lag, error) {
 			states, err := n.engine.List(ctx)
@@ -238,7 +270,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 	defer stop(nil)
 	server := n.server()
 	var work sync.WaitGroup
-	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge, n.eraser.Run}, more...) {
+	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge, n.eraser.Run, n.seal}, more...) {
 		work.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				stop(err) // a part of the service that ends by itself ends the service

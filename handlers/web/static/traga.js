@@ -1,6 +1,8 @@
 // Says how many entries have come since the page was opened, politely and without jumping. The overview, while its
 // reader has not touched it, shows them by itself. Everything works without this script.
 "use strict";
+// A page that the browser kept is asked for again: whoever was signed in then may not be any more.
+addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 (() => {
   const notice = document.getElementById("live");
   if (!notice || !notice.dataset.stream || !window.EventSource) return;
