@@ -9,8 +9,10 @@ import (
 // erase takes a field out of the last entry, as it reads once its key was destroyed.
 func (s *story) erase(pointer string) {
 	e := s.log[len(s.log)-1]
-	e.Withheld = append(e.Withheld, events.Withheld{Pointer: pointer, Category: events.Risk, Reason: events.Erased})
+	e.Withheld = append(e.Withheld, events.Withheld{Pointer: pointer, Category: events.Risk, Reason: events.Erased, Receipt: erasedBy})
 }
+
+var erasedBy = events.DeriveID("the receipt")
 
 func TestAnErasedRiskLevelFindsNobodyLate(t *testing.T) {
 	t.Run("the latest date that any level would give counts", func(t *testing.T) {
@@ -30,16 +32,17 @@ func TestAnErasedRiskLevelFindsNobodyLate(t *testing.T) {
 	t.Run("it outweighs the level before it, and is none itself", func(t *testing.T) {
 		s := newStory(t, "MK")
 		s.on("2026-03-01", assessed("risk", "high"))
-		s.on("2026-03-02", &events.RiskLevelChanged{})
-		s.erase("/to")
+		s.on("2026-03-02", assessed("risk", ""))
+		s.erase("/level")
 		s.on("2026-03-03", freed())
 		s.want("2026-03-05", "first-contact", "2026-03-06 due-soon")
 		tracker := NewTracker(NewBook())
 		for _, e := range s.log {
 			tracker.Evolve(e)
 		}
-		if level := tracker.RiskLevel(); level != "" {
-			t.Errorf("the level is %q", level)
+		receipt, erased := tracker.RiskLevelErased()
+		if level := tracker.RiskLevel(); level != "" || !erased || receipt != erasedBy {
+			t.Errorf("the level is %q, erased: %v by %v", level, erased, receipt)
 		}
 	})
 }
