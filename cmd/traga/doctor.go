@@ -19,6 +19,7 @@ import (
 	"traga.internal/events/ledger"
 	"traga.internal/events/sqlitestore"
 	"traga.internal/events/vault"
+	"traga.internal/handlers/reactions"
 	"traga.internal/handlers/sealing"
 )
 
@@ -84,7 +85,28 @@ func (a *app) examine(ctx context.Context, s *source) ([]finding, error) {
 	} else {
 		list = append(list, finding{"clock", "ok", "not behind the log"})
 	}
-	return append(list, examineReadModels(ctx, s, log)...), nil
+	list = append(list, examineReadModels(ctx, s, log)...)
+	return append(list, examineDeliveries(ctx, s.dir, a.now)...), nil
+}
+
+// examineDeliveries looks whether there is something that could not be told to others.
+func examineDeliveries(ctx context.Context, dir string, now func() time.Time) []finding {
+	j, err := reactions.FindJournal(ctx, dir, now)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // this store tells nobody
+	}
+	if err != nil {
+		return []finding{{"deliveries", "bad", err.Error()}}
+	}
+	defer j.Close()
+	parked, err := j.Parked(ctx, "")
+	switch {
+	case err != nil:
+		return []finding{{"deliveries", "bad", err.Error()}}
+	case len(parked) > 0:
+		return []finding{{"deliveries", "warning", fmt.Sprintf("%d could not be told to others and are parked: traga delivery list", len(parked))}}
+	}
+	return []finding{{"deliveries", "ok", "nothing is parked"}}
 }
 
 func examineDirectory(dir string) []finding {

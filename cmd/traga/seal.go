@@ -61,6 +61,18 @@ func sealsOf(c *config) (*seals, error) {
 	return &s, err
 }
 
+// believed is the policy of this log: the one that is set, else its own key without witnesses.
+func (s *seals) believed(ctx context.Context) (*ledger.Policy, error) {
+	if s.policy != nil && len(s.policy.Logs()) > 0 {
+		return s.policy, nil
+	}
+	key, err := s.signer.Key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.ParsePolicy(fmt.Appendf(nil, "log %s\nquorum none\n", key))
+}
+
 // policyOf reads a policy's file, nil where none is named.
 func policyOf(name string) (*ledger.Policy, error) {
 	if name == "" {

@@ -17,12 +17,15 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
+	"traga.internal/events/esdbstore"
 	"traga.internal/handlers/api"
 	"traga.internal/handlers/auth"
 	"traga.internal/handlers/consult"
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/erasure"
+	"traga.internal/handlers/evidence"
 	"traga.internal/handlers/metrics"
+	"traga.internal/handlers/outage"
 	"traga.internal/handlers/record"
 	"traga.internal/handlers/sealing"
 	"traga.internal/handlers/web"
@@ -129,6 +132,7 @@ type node struct {
 	sealer   *sealing.Sealer
 	eraser   *erasure.Runner
 	metrics  *metrics.Metrics
+	away     *outage.Watch
 	handler  http.Handler
 	tls      *tls.Config // nil without TLS
 	log      *slog.Logger
@@ -182,13 +186,15 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 	mux := http.NewServeMux()
 	desk := consult.New(consult.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Clock: now, Policies: e.policies})
 	proofs, _ := evidenceOf(n.store) // nil where the store has no ledger: then there are none
+	exports := &evidence.Exporter{Desk: desk, Source: proofs}
 	api.Register(mux, api.Config{Evidence: proofs, Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Desk: desk, Verdicts: n.verdicts, Ledger: entries, Policy: seals.policy, Clock: now, Log: log,
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	door, signIns := e.around(mux, auth.NewOfficers(n.store))
-	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Desk: desk, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns, Secure: e.secure})
-	n.handler = n.metrics.Observe(door)
+	web.Register(mux, web.Config{Evidence: exports, Believed: seals.believed, Store: n.store, Book: rules, Engine: n.engine, Desk: desk, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns, Secure: e.secure})
+	n.away = outage.New(n.health, now)
+	n.handler = n.metrics.Observe(n.away.Mark(door))
 	return n, nil
 }
 
@@ -199,8 +205,20 @@ func (d dueCases) DueCases(ctx context.Context, now time.Time) ([]string, error)
 	return obligations.DueForWatcher(ctx, d.engine, now)
 }
 
+// health is what is wrong with the store: on a cluster also that its clock and this machine's differ.
+func (n *node) health(ctx context.Context) error {
+	if kept, ok := n.store.kept.(interface{ Health(context.Context) error }); ok {
+		return kept.Health(ctx)
+	}
+	_, err := n.store.Head(ctx)
+	return err
+}
+
 func (n *node) ready(ctx context.Context) error {
-	if _, err := n.store.Head(ctx); err != nil {
+	var clock *esdbstore.ClockError
+	if err := n.health(ctx); errors.As(err, &clock) {
+		return clock
+	} else if err != nil {
 		return errors.New("the store does not answer")
 	}
 	list, err := n.engine.List(ctx)
@@ -274,7 +292,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 	defer stop(nil)
 	server := n.server()
 	var work sync.WaitGroup
-	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge, n.eraser.Run, n.seal}, more...) {
+	for _, run := range append([]func(context.Context) error{n.engine.Run, n.away.Run, n.watch, n.judge, n.eraser.Run, n.seal}, more...) {
 		work.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				stop(err) // a part of the service that ends by itself ends the service

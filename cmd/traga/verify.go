@@ -88,7 +88,11 @@ func readNote(name string) (*ledger.Note, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ledger.ParseNote(b)
+	e, err := ledger.ParseExtension(b) // a checkpoint, or one that stands behind its proof
+	if err != nil {
+		return nil, err
+	}
+	return e.Note, nil
 }
 
 func verifyBundle(cmd *cobra.Command, name string, trust ledger.Trust) (*ledger.Verdict, error) {

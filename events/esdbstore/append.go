@@ -225,7 +225,7 @@ func (s *Store) write(ctx context.Context, st *stream, proposed []events.Propose
 			return events.Appended{}, final, events.ErrClosed
 		case ctx.Err() != nil:
 			return events.Appended{}, final, context.Cause(ctx)
-		case time.Since(began) >= s.patience:
+		case time.Since(began) >= s.patience || s.cluster.away() >= s.patience:
 			return events.Appended{}, final, unavailable("append", err)
 		case is == unsaid:
 			// Refused while it was being sent, which hides the reason; a read of the same stream tells it.

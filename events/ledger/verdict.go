@@ -117,7 +117,7 @@ func (v *Verdict) Line() string {
 	if v.Mode == "bundle" {
 		fmt.Fprintf(&b, " case=%s rev 0–%d at size %d", v.Case, v.Events-1, v.Size)
 	} else {
-		fmt.Fprintf(&b, " log of %d events in %d cases at size %d", v.Events, v.Cases, v.Size)
+		fmt.Fprintf(&b, " log of %s in %s at size %d", count(v.Events, "event"), count(v.Cases, "case"), v.Size)
 	}
 	pinned := "none"
 	if v.Pinned != nil {

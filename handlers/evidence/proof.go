@@ -124,3 +124,15 @@ func (s *Source) Checkpoint(ctx context.Context) (*ledger.Note, time.Time, error
 	n, err := parse(&c)
 	return n, c.SignedAt, err
 }
+
+// CheckpointOf is the checkpoint of a size, or fails with ledger.ErrNoCheckpoint.
+func (s *Source) CheckpointOf(ctx context.Context, size int64) (*ledger.Note, error) {
+	c, found, err := s.Ledger.CheckpointUpTo(ctx, size, false)
+	if err == nil && (!found || c.Size != size) {
+		err = ledger.ErrNoCheckpoint
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the checkpoint of %d leaves: %w", size, err)
+	}
+	return parse(&c)
+}

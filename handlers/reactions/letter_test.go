@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestLettersReadAsInTheirGoldenFiles(t *testing.T) {
 	at := time.Date(2026, 3, 10, 9, 15, 0, 0, time.UTC)
 	id := func(n byte) uuid.UUID { return uuid.UUID{15: n} }
-	list := notice{Changes: []Change{
+	list := notice{Changes: []change{
 		{Alert: Alert{ID: id(1), State: DueSoon, Jurisdiction: "XK", Rule: "release-report", Duty: events.PrisonTreatment, DutyHolder: "xk-prison-dubrave", Severity: protocol.Medium, Due: "2026-03-16"}},
 		{Alert: Alert{ID: id(2), State: Overdue, Jurisdiction: "MK", Rule: "report-breach", Duty: events.CSW, Severity: protocol.Critical, Escalation: 2, Due: "2026-03-09T22:30:00Z"}},
 		{Alert: Alert{ID: id(3), State: Resolved, Jurisdiction: "MK", Rule: "a-rule-of-its-own", Duty: events.Probation, DutyHolder: "mk-probation-skopje", Severity: protocol.High, Due: "2026-03-02"}},
