@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"traga.internal/events"
@@ -70,6 +71,34 @@ func (l *Ledger) Place(ctx context.Context, p events.Position) (int64, error) {
 // that follows from an event is the one in the tree, its reader checks. A yielded error is terminal.
 func (l *Ledger) Leaves(ctx context.Context, from, to int64) iter.Seq2[Leaf, error] {
 	return l.explained(ctx, "read the ledger", l.rows.leaves(ctx, from, to))
+}
+
+// Originals yields the log's events in order, after a position. A yielded error is terminal.
+func (s *Store) Originals(ctx context.Context, after events.Position) iter.Seq2[events.Original, error] {
+	return func(yield func(events.Original, error) bool) {
+		l, err := s.Ledger()
+		var from int64
+		if err == nil && after != events.Start {
+			from, err = l.Place(ctx, after)
+			from++
+		}
+		var tree ledger.Tree
+		if err == nil {
+			tree, err = l.Tree(ctx)
+		}
+		if err != nil {
+			yield(events.Original{}, err)
+			return
+		}
+		for leaf, err := range l.Leaves(ctx, from, tree.Size) {
+			if err == nil && leaf.Event.ID == uuid.Nil {
+				continue // heads
+			}
+			if !yield(events.Original{Recorded: leaf.Event, Tag: leaf.Tag}, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // StreamLeaves yields the leaves of a stream's events in order, from a revision on, as Leaves does.
