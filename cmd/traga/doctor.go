@@ -11,12 +11,14 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"traga.internal/events"
 	"traga.internal/events/ledger"
 	"traga.internal/events/sqlitestore"
+	"traga.internal/events/vault"
 	"traga.internal/handlers/reactions"
 	"traga.internal/handlers/sealing"
 )
@@ -161,6 +163,51 @@ func examineFiles(dir string) (list []finding) {
 	return list
 }
 
+// keysFound is what doctor found of the protected fields.
+type keysFound struct {
+	closed, plain int
+	why           error // of the first that did not open
+}
+
+// look decodes an event as it is stored, and opens its protected fields. Its error is damage of the log.
+func (k *keysFound) look(ctx context.Context, log *protectedLog, stored *events.Recorded) error {
+	concealed, err := vault.Conceal(stored)
+	if err == nil {
+		_, err = events.Decode(&concealed)
+	}
+	if err != nil {
+		return err
+	}
+	n, err := vault.Plain(stored, func(id uuid.UUID) (string, error) {
+		r, _, err := log.Lookup(ctx, id)
+		return r.Type, err
+	})
+	if err != nil {
+		return err
+	}
+	k.plain += n
+	_, err = log.keys.Fields(ctx, stored)
+	switch {
+	case err == nil:
+	case errors.Is(err, vault.ErrUnknownKey), errors.Is(err, vault.ErrNoKeystore), errors.Is(err, vault.ErrWrongRoot):
+		k.closed, k.why = k.closed+1, cmp.Or(k.why, err)
+	default:
+		return err
+	}
+	return nil
+}
+
+func (k *keysFound) findings() []finding {
+	list := []finding{{"keys", "ok", "every protected field opens, or was erased"}}
+	if k.closed > 0 {
+		list[0] = finding{"keys", "bad", fmt.Sprintf("the protected fields of %d events don't open: %v", k.closed, k.why)}
+	}
+	if k.plain > 0 {
+		list = append(list, finding{"personal data", "warning", fmt.Sprintf("%d fields stand in plain in the log, recorded before there was a vault; they can't be erased", k.plain)})
+	}
+	return list
+}
+
 // examineLog reads and decodes every event, and returns when the last one was recorded.
 func (a *app) examineLog(ctx context.Context, log *protectedLog) (time.Time, []finding, error) {
 	head, err := log.Head(ctx)
@@ -174,9 +221,10 @@ func (a *app) examineLog(ctx context.Context, log *protectedLog) (time.Time, []f
 		last      time.Time
 		read      uint64
 		simulated bool
+		keys      keysFound
 	)
 	for more := true; more; {
-		page, err := log.ReadAll(ctx, after, 1000, events.Filter{})
+		page, err := log.kept.ReadAll(ctx, after, 1000, events.Filter{})
 		if err != nil {
 			return last, nil, err
 		}
@@ -189,7 +237,7 @@ func (a *app) examineLog(ctx context.Context, log *protectedLog) (time.Time, []f
 			case r.RecordedAt.Before(last):
 				return last, nil, fmt.Errorf("%w: the time goes back at position %s", events.ErrDamaged, r.Position)
 			}
-			if _, err := events.Decode(r); err != nil {
+			if err := keys.look(ctx, log, r); err != nil {
 				return last, nil, err
 			}
 			last, simulated = r.RecordedAt, simulated || r.Type == "StoreSimulated"
@@ -197,7 +245,7 @@ func (a *app) examineLog(ctx context.Context, log *protectedLog) (time.Time, []f
 		after, more = page.Scanned, page.More
 		p.report(int64(read), int64(head.Commit))
 	}
-	list := []finding{{"log", "ok", fmt.Sprintf("%d events, all read", read)}}
+	list := append([]finding{{"log", "ok", fmt.Sprintf("%d events, all read", read)}}, keys.findings()...)
 	if simulated {
 		list = append(list, finding{"times", "warning", "the times in this store are simulated"})
 	}
