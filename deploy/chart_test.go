@@ -140,7 +140,7 @@ networkPolicy: {from: [{namespaceSelector: {}}]}
 
 // What the chart makes is closed, traga accepts its configuration, and one node tells others, however many there are.
 func TestTheChart(t *testing.T) {
-	for name, changes := range map[string]string{"smallest": smallest, "whole": whole, "alone and telling": smallest + "\nreactions: {page: 'https://x.example', alertmanager: [{name: a, url: 'http://a:9093'}]}"} {
+	for name, changes := range map[string]string{"smallest": smallest, "whole": whole, "no settings": "host: traga.example.org\nsettings: null", "alone and telling": smallest + "\nreactions: {page: 'https://x.example', alertmanager: [{name: a, url: 'http://a:9093'}]}"} {
 		t.Run(name, func(t *testing.T) {
 			values := valuesWith(t, changes)
 			if err := fitsSchema(t, values); err != nil {
@@ -197,7 +197,7 @@ func TestTheChart(t *testing.T) {
 			if name == "whole" {
 				wantNodes = 4
 			}
-			if name != "smallest" {
+			if name == "whole" || name == "alone and telling" {
 				wantTelling = 1
 			}
 			if nodes != wantNodes || telling != wantTelling || strings.Contains(configs["node.yaml"], "reactions ") {

@@ -28,6 +28,7 @@ type Engine struct {
 	set   []Projection
 	o     options
 	lock  *flock.Flock // nil when read-only
+	rules ruleLog
 
 	// joining guards main, the group of projections that follow the log's head; see run.go.
 	joining sync.Mutex
@@ -85,7 +86,8 @@ func Open(ctx context.Context, dir string, store events.Store, book *protocol.Bo
 	for _, opt := range opts {
 		opt(&o)
 	}
-	e := &Engine{dir: dir, store: store, book: book, set: slices.Clone(set), o: o, changed: make(chan struct{}), damage: make(chan struct{}, 1)}
+	e := &Engine{dir: dir, store: store, book: book, set: slices.Clone(set), o: o, changed: make(chan struct{}), damage: make(chan struct{}, 1),
+		rules: ruleLog{store: store}}
 	if o.readOnly {
 		f, err := openBeside(ctx, dir)
 		if err != nil {
@@ -247,12 +249,12 @@ func (e *Engine) Store() events.Store { return e.store }
 
 // BookAt is the rules and the calendars as known then: the shipped ones and what was published and decreed.
 func (e *Engine) BookAt(ctx context.Context, asOf events.AsOf) (*protocol.Book, error) {
-	return bookAt(ctx, e.store, e.book, asOf, true)
+	return bookAt(ctx, &e.rules, e.book, asOf, true)
 }
 
 // DecreesAt is BookAt without what the directory says of single institutions: enough for calendars, and quick.
 func (e *Engine) DecreesAt(ctx context.Context, asOf events.AsOf) (*protocol.Book, error) {
-	return bookAt(ctx, e.store, e.book, asOf, false)
+	return bookAt(ctx, &e.rules, e.book, asOf, false)
 }
 
 // tell wakes all that wait. tellLocked is for callers that hold mu.

@@ -93,7 +93,7 @@ func (f *folder) prepare(ctx context.Context) error {
 
 // bookAt applies what was published, decreed and (with the directory) registered, as known at asOf, to the shipped
 // book: in the order of the log.
-func bookAt(ctx context.Context, store events.Store, book *protocol.Book, asOf events.AsOf, directory bool) (*protocol.Book, error) {
+func bookAt(ctx context.Context, log streamReader, book *protocol.Book, asOf events.AsOf, directory bool) (*protocol.Book, error) {
 	var all []*events.Event
 	for _, j := range events.Jurisdictions() {
 		streams := []string{events.ProtocolStream(j)}
@@ -101,7 +101,7 @@ func bookAt(ctx context.Context, store events.Store, book *protocol.Book, asOf e
 			streams = append(streams, events.DirectoryStream(j))
 		}
 		for _, stream := range streams {
-			for r, err := range store.ReadStream(ctx, stream, 0) {
+			for r, err := range log.ReadStream(ctx, stream, 0) {
 				if err != nil {
 					return nil, &troubleError{fmt.Errorf("read the rules of %s: %w", j, err)}
 				}

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -42,7 +43,11 @@ func (e *Engine) verify(ctx context.Context) error {
 		holds, asked := known[at]
 		if !asked {
 			var err error
-			if holds, err = log.Holds(ctx, at.at, at.id); err != nil {
+			holds, err = log.Holds(ctx, at.at, at.id)
+			if errors.Is(err, errors.ErrUnsupported) {
+				return nil // a log behind the vault that can't tell
+			}
+			if err != nil {
 				return &troubleError{fmt.Errorf("look whether the log is still the same: %w", err)}
 			}
 			known[at] = holds

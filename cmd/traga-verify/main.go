@@ -73,8 +73,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if pinned != "" {
 		b, err := os.ReadFile(pinned)
+		var e *ledger.Extension // a checkpoint, or one that stands behind its proof
 		if err == nil {
-			trust.Pinned, err = ledger.ParseNote(b)
+			e, err = ledger.ParseExtension(b)
+		}
+		if err == nil {
+			trust.Pinned = e.Note
 		}
 		if err != nil {
 			fmt.Fprintf(stderr, "traga-verify: --pinned: %v\n", err)

@@ -20,6 +20,7 @@ import (
 	"traga.internal/handlers/auth"
 	"traga.internal/handlers/caseload"
 	"traga.internal/handlers/record"
+	"traga.internal/handlers/sealing"
 	"traga.internal/handlers/simulate"
 )
 
@@ -81,8 +82,12 @@ func (a *app) demo(ctx context.Context, address, dir string) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	signer, err := sealing.MakeSigner(dataKeys)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	clock := &simulate.Clock{}
-	n, err := a.openNode(ctx, place{dir: dir, keys: dataKeys}, log, clock.Now, demoNotice, &entrance{hosts: hostNames{here: true}, signIn: signIn})
+	n, err := a.openNode(ctx, place{dir: dir, keys: dataKeys}, log, clock.Now, demoNotice, &entrance{hosts: hostNames{here: true}, signIn: signIn}, &seals{signer: signer, interval: time.Second})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -296,7 +296,7 @@ func TestSlowClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := &entrance{hosts: hostNames{here: true}, signIn: &auth.Config{Tokens: tokens, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Refuse: api.WriteProblem}}
-	n, err := a.openNode(t.Context(), place{dir: filepath.Join(dir, "store")}, slog.New(slog.DiscardHandler), time.Now, "", e)
+	n, err := a.openNode(t.Context(), place{dir: filepath.Join(dir, "store")}, slog.New(slog.DiscardHandler), time.Now, "", e, testSeals(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func exitCode(err error) int {
 		return refusalCode(refusal.Because)
 	case errors.Is(err, events.ErrConflict), errors.Is(err, record.ErrPrecondition), errors.Is(err, backup.ErrExists):
 		return exitConflict
-	case errors.Is(err, events.ErrDamaged), errors.Is(err, evidence.ErrOtherLog):
+	case errors.Is(err, events.ErrDamaged), errors.Is(err, evidence.ErrOtherLog), isBroken(err):
 		return exitIntegrity
 	}
 	return exitFailure

@@ -22,7 +22,7 @@ func (a *app) keysCommand() *cobra.Command {
 		Long: `Personal data stands in the log encrypted, under keys that are kept apart from it: in DATA.keys, or where --keys says. Who has
 the store without its keys can read no protected field; who has the keys without the root key (root.key) can read none
 either. Keep copies of all three, and never in one place. Losing the keys loses every protected field for good.`}
-	group.AddCommand(a.keysInitCommand(), a.keysListCommand(), a.keysRotateCommand(), a.keysRewrapCommand(), a.keysBackupCommand())
+	group.AddCommand(a.keysInitCommand(), a.keysListCommand(), a.keysRotateCommand(), a.keysRewrapCommand(), a.keysBackupCommand(), a.keysVerifierCommand())
 	return group
 }
 
@@ -188,7 +188,7 @@ PersonalDataErased. traga serve does the same by itself; this is for a store tha
 }
 
 // erase carries out the requests that wait in a store that nobody serves.
-func (a *app) erase(ctx context.Context, s *source) (_ []erasure.Outcome, err error) {
+func (a *app) erase(ctx context.Context, s *source) (outcomes []erasure.Outcome, err error) {
 	if err := isDirectory(s.dir); err != nil {
 		return nil, err
 	}
@@ -202,5 +202,9 @@ func (a *app) erase(ctx context.Context, s *source) (_ []erasure.Outcome, err er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	return erasure.New(store, recorder, engine.Purge).Once(ctx)
+	err = a.sealed(ctx, s.config, store, func() error {
+		outcomes, err = erasure.New(store, recorder, engine.Purge).Once(ctx)
+		return err
+	})
+	return outcomes, err
 }

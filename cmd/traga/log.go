@@ -11,6 +11,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/events/sqlitestore"
 	"traga.internal/events/vault"
+	"traga.internal/handlers/sealing"
 )
 
 // protectedLog is an open store behind its vault: what everything reads and writes.
@@ -24,9 +25,37 @@ type protectedLog struct {
 // Close closes the store and the keystore.
 func (l *protectedLog) Close() error { return errors.Join(l.kept.Close(), l.keys.Close()) }
 
+// ledger is that of the store, nil where it keeps none; what was made before there was one fails with
+// sqlitestore.ErrNoLedger.
+func (l *protectedLog) ledger() (sealing.Ledger, error) {
+	file, ok := l.kept.(*sqlitestore.Store)
+	if !ok {
+		return nil, nil
+	}
+	found, err := file.Ledger()
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// tellUpgrade tells how far a store of before the ledger has come in getting one.
+func (a *app) tellUpgrade() sqlitestore.Option {
+	var p *progress
+	return sqlitestore.WithProgress(func(done, total uint64) {
+		if p == nil {
+			p = a.progress("make the ledger of the entries")
+		}
+		p.report(int64(done), int64(total))
+		if done == total {
+			p.done()
+		}
+	})
+}
+
 // openForWriting opens the store in dir, and makes it and its keystore where there are none.
-func openForWriting(ctx context.Context, dir, keys string, now func() time.Time) (*protectedLog, error) {
-	file, err := sqlitestore.Open(ctx, dir, sqlitestore.WithClock(now))
+func openForWriting(ctx context.Context, dir, keys string, now func() time.Time, more ...sqlitestore.Option) (*protectedLog, error) {
+	file, err := sqlitestore.Open(ctx, dir, append(more, sqlitestore.WithClock(now))...)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"traga.internal/events/esdbstore"
+	"traga.internal/events/sqlitestore"
 	"traga.internal/events/vault"
 )
 
@@ -17,9 +18,9 @@ type place struct {
 }
 
 // open opens the log for writing. clock gives the times at which events are recorded.
-func (p place) open(ctx context.Context, clock func() time.Time) (*protectedLog, error) {
+func (p place) open(ctx context.Context, clock func() time.Time, more ...sqlitestore.Option) (*protectedLog, error) {
 	if p.address == "" {
-		return openForWriting(ctx, p.dir, p.keys, clock)
+		return openForWriting(ctx, p.dir, p.keys, clock, more...)
 	}
 	s, err := esdbstore.Open(ctx, p.address, esdbstore.WithClock(clock), esdbstore.WithIndex(p.dir))
 	switch {

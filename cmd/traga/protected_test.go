@@ -30,7 +30,7 @@ func TestNoProtectedValueIsInAnyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock := &simulate.Clock{}
-	n, err := a.openNode(t.Context(), place{dir: dir, keys: keys}, slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelDebug})), clock.Now, "", &entrance{hosts: hostNames{here: true}})
+	n, err := a.openNode(t.Context(), place{dir: dir, keys: keys}, slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelDebug})), clock.Now, "", &entrance{hosts: hostNames{here: true}}, testSeals(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -295,7 +295,7 @@ activated before stays under the old one.`,
 	return c
 }
 
-func (a *app) publish(ctx context.Context, s *source, action *record.Action) (_ record.Receipt, err error) {
+func (a *app) publish(ctx context.Context, s *source, action *record.Action) (receipt record.Receipt, err error) {
 	if strings.TrimSpace(action.Actor.Officer) == "" || action.Actor.Institution == "" {
 		return record.Receipt{}, usagef("--officer and --institution: say who publishes it")
 	}
@@ -304,5 +304,9 @@ func (a *app) publish(ctx context.Context, s *source, action *record.Action) (_ 
 		return record.Receipt{}, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return recorder.Record(ctx, action, record.AnyRevision)
+	err = a.sealed(ctx, s.config, store, func() error {
+		receipt, err = recorder.Record(ctx, action, record.AnyRevision)
+		return err
+	})
+	return receipt, err
 }

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -135,6 +137,9 @@ func TestServeTellsOthers(t *testing.T) {
 	if code, out, _ := run(t, "delivery", "list", "--data", dir); code != exitOK || !strings.Contains(out, "the peer answered 400 Bad Request") {
 		t.Errorf("exit %d: %s", code, out)
 	}
+	if _, out, _ := run(t, "doctor", "--data", dir); !strings.Contains(out, "1 could not be told to others") {
+		t.Errorf("doctor: %s", out)
+	}
 	r.mu.Lock()
 	r.status = http.StatusOK
 	r.mu.Unlock()
@@ -196,5 +201,65 @@ func TestServeTellsOthers(t *testing.T) {
 		if code, _, _ := run(t, args...); code != exitUsage {
 			t.Errorf("%v: exit %d", args, code)
 		}
+	}
+}
+
+// Killed while it tells others, again and again, traga leaves no event out: each comes at least once, the cases' own order
+// kept, and a repeat only of what the checkpoint had not reached.
+func TestAKilledServeLeavesNothingOut(t *testing.T) {
+	r := &receiver{status: http.StatusOK, took: make(chan struct{})}
+	peer := httptest.NewServer(r)
+	defer peer.Close()
+	base := t.TempDir()
+	dir, config := filepath.Join(base, "store"), filepath.Join(base, "config.yaml")
+	if err := os.WriteFile(config, []byte(fmt.Sprintf("listen: 127.0.0.1:0\nreactions:\n  feeds: [{name: feed, url: '%s/feed'}]\n", peer.URL)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var recorded []string // ids in the order of the log
+	for round := range 5 {
+		errs := watch(`on (http://\S+)\n`)
+		c := exec.CommandContext(t.Context(), "traga", "serve", "--data", dir, "--config", config, "--insecure-no-auth")
+		c.Stderr = errs
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		address := <-errs.found
+		for i := range 12 {
+			action := filepath.Join(base, "action.json")
+			line := fmt.Sprintf(`{"case":"MK-2026-%04d","type":"CaseOpened","actor":{"officer":"a.petrova","role":"prison-treatment","institution":"mk-prison-idrizovo"},
+				"data":{"subject":"s-1","name":"A Fictional Name","dateOfBirth":"1990-01-01","sex":"male","reason":"convicted","institution":"mk-prison-idrizovo","admittedOn":"2026-01-12"}}`, 100*round+i)
+			if err := os.WriteFile(action, []byte(line), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			code, out, problem := run(t, "record", "--server", address, "-f", action, "--json")
+			var receipt struct{ ID string }
+			if code != exitOK || json.Unmarshal([]byte(out), &receipt) != nil {
+				t.Fatalf("exit %d: %s%s", code, out, problem)
+			}
+			recorded = append(recorded, receipt.ID)
+		}
+		if round == 4 {
+			r.until(t, "all is fed", func() bool { return slices.Contains(r.events, recorded[len(recorded)-1]) })
+		}
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var first []string
+	repeats := 0
+	for _, id := range r.events {
+		switch {
+		case slices.Contains(first, id):
+			repeats++
+		case slices.Contains(recorded, id): // not one of the deadline watcher's
+			first = append(first, id)
+		}
+	}
+	if !slices.Equal(first, recorded) {
+		t.Errorf("%d were recorded, %d fed, in this order: %v", len(recorded), len(first), first)
+	}
+	if repeats > len(recorded) {
+		t.Errorf("%d of %d events were repeated", repeats, len(recorded))
 	}
 }

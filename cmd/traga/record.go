@@ -24,13 +24,13 @@ import (
 
 // writingFlags are those of the commands that write or ask whether they could.
 func (a *app) writingFlags(cmd *cobra.Command) {
-	addSettings(cmd.Flags(), clientSettings())
+	addSettings(cmd.Flags(), append(clientSettings(), sealSettings()[:2]...))
 	a.jsonFlag(cmd)
 }
 
 // openRecorder opens the store of a directory for writing; close it when done.
 func (a *app) openRecorder(ctx context.Context, dir, keys string) (*record.Recorder, *protectedLog, error) {
-	store, err := openForWriting(ctx, dir, keys, a.now)
+	store, err := openForWriting(ctx, dir, keys, a.now, a.tellUpgrade())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,7 +138,11 @@ func (a *app) recordOne(ctx context.Context, s *source, body []byte, condition r
 		return receipt, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return recorder.Record(ctx, action, condition)
+	err = a.sealed(ctx, s.config, store, func() error {
+		receipt, err = recorder.Record(ctx, action, condition)
+		return err
+	})
+	return receipt, err
 }
 
 // addressOf is where a server takes the action: at its case, or at its jurisdiction's directory.
@@ -247,15 +251,26 @@ stores nothing twice.`,
 			defer store.Close()
 			dry, _ := cmd.Flags().GetBool("dry-run")
 			results := []record.ImportResult{}
-			for _, name := range args {
-				r, err := a.importFile(cmd.Context(), recorder, name, dry)
-				if err != nil {
-					for i, r := range results {
-						fmt.Fprintf(a.Err, "%s was taken in before: %d recorded, %d were there already\n", args[i], r.Recorded, r.Repeated)
+			take := func() error {
+				for _, name := range args {
+					r, err := a.importFile(cmd.Context(), recorder, name, dry)
+					if err != nil {
+						for i, r := range results {
+							fmt.Fprintf(a.Err, "%s was taken in before: %d recorded, %d were there already\n", args[i], r.Recorded, r.Repeated)
+						}
+						return err
 					}
-					return err
+					results = append(results, r)
 				}
-				results = append(results, r)
+				return nil
+			}
+			if dry {
+				err = take()
+			} else {
+				err = a.sealed(cmd.Context(), s.config, store, take)
+			}
+			if err != nil {
+				return err
 			}
 			return a.print(cmd, results, func(w io.Writer) {
 				for i, r := range results {

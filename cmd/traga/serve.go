@@ -17,13 +17,17 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
+	"traga.internal/events/esdbstore"
 	"traga.internal/handlers/api"
 	"traga.internal/handlers/auth"
 	"traga.internal/handlers/consult"
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/erasure"
+	"traga.internal/handlers/evidence"
 	"traga.internal/handlers/metrics"
+	"traga.internal/handlers/outage"
 	"traga.internal/handlers/record"
+	"traga.internal/handlers/sealing"
 	"traga.internal/handlers/web"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
@@ -61,7 +65,11 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			if err != nil {
 				return err
 			}
-			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store"), keys: c.keys()}, log, a.now, "", e)
+			seals, err := sealsOf(c)
+			if err != nil {
+				return errors.Join(err, listener.Close())
+			}
+			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store"), keys: c.keys()}, log, a.now, "", e, seals)
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
@@ -75,7 +83,7 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			fmt.Fprintf(a.Err, "traga serves %s on %s://%s\n", c.get("data"), e.scheme(), listener.Addr())
 			return n.serve(cmd.Context(), listener, react)
 		}}
-	addSettings(c.Flags(), serviceSettings())
+	addSettings(c.Flags(), append(serviceSettings(), sealSettings()...))
 	return c
 }
 
@@ -121,8 +129,10 @@ type node struct {
 	verdicts *verdicts.Reader
 	recorder *record.Recorder
 	watcher  *deadlines.Watcher
+	sealer   *sealing.Sealer
 	eraser   *erasure.Runner
 	metrics  *metrics.Metrics
+	away     *outage.Watch
 	handler  http.Handler
 	tls      *tls.Config // nil without TLS
 	log      *slog.Logger
@@ -132,14 +142,21 @@ type node struct {
 
 // openNode opens the store in its place and everything above it, with its entrance. now is the clock of the store and of all
 // reads.
-func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func() time.Time, notice string, e *entrance) (_ *node, err error) {
+func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func() time.Time, notice string, e *entrance, seals *seals) (_ *node, err error) {
 	n := &node{log: log, closing: make(chan struct{}), now: now, tls: e.tls}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if n.store, err = at.open(ctx, now); err != nil {
+	if n.store, err = at.open(ctx, now, a.tellUpgrade()); err != nil {
+		return nil, err
+	}
+	entries, err := n.store.ledger()
+	if err != nil {
+		return nil, err
+	}
+	if n.sealer, err = seals.sealer(ctx, n.store, now, log); err != nil {
 		return nil, err
 	}
 	shipped := protocol.NewBook()
@@ -153,7 +170,11 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 		return nil, err
 	}
 	if at.address == "" { // on a cluster the engine itself begins anew when the log is another one
-		if err := aheadOfLog(ctx, n.engine, n.store); err != nil {
+		states, err := n.engine.List(ctx)
+		if err == nil {
+			err = aheadOfLog(ctx, states, n.store)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -165,13 +186,15 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 	mux := http.NewServeMux()
 	desk := consult.New(consult.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Clock: now, Policies: e.policies})
 	proofs, _ := evidenceOf(n.store) // nil where the store has no ledger: then there are none
-	api.Register(mux, api.Config{Evidence: proofs, Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Desk: desk, Verdicts: n.verdicts, Clock: now, Log: log,
+	exports := &evidence.Exporter{Desk: desk, Source: proofs}
+	api.Register(mux, api.Config{Evidence: proofs, Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Desk: desk, Verdicts: n.verdicts, Ledger: entries, Policy: seals.policy, Clock: now, Log: log,
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	door, signIns := e.around(mux, auth.NewOfficers(n.store))
-	web.Register(mux, web.Config{Store: n.store, Book: rules, Engine: n.engine, Desk: desk, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns, Secure: e.secure})
-	n.handler = n.metrics.Observe(door)
+	web.Register(mux, web.Config{Evidence: exports, Believed: seals.believed, Store: n.store, Book: rules, Engine: n.engine, Desk: desk, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns, Secure: e.secure})
+	n.away = outage.New(n.health, now)
+	n.handler = n.metrics.Observe(n.away.Mark(door))
 	return n, nil
 }
 
@@ -182,8 +205,20 @@ func (d dueCases) DueCases(ctx context.Context, now time.Time) ([]string, error)
 	return obligations.DueForWatcher(ctx, d.engine, now)
 }
 
+// health is what is wrong with the store: on a cluster also that its clock and this machine's differ.
+func (n *node) health(ctx context.Context) error {
+	if kept, ok := n.store.kept.(interface{ Health(context.Context) error }); ok {
+		return kept.Health(ctx)
+	}
+	_, err := n.store.Head(ctx)
+	return err
+}
+
 func (n *node) ready(ctx context.Context) error {
-	if _, err := n.store.Head(ctx); err != nil {
+	var clock *esdbstore.ClockError
+	if err := n.health(ctx); errors.As(err, &clock) {
+		return clock
+	} else if err != nil {
 		return errors.New("the store does not answer")
 	}
 	list, err := n.engine.List(ctx)
@@ -195,7 +230,19 @@ func (n *node) ready(ctx context.Context) error {
 			return fmt.Errorf("the read model %s is %s", p.Name, p.State)
 		}
 	}
-	return nil
+	if n.sealer == nil {
+		return nil
+	}
+	return n.sealer.Health()
+}
+
+// seal has what is recorded sealed, soon after.
+func (n *node) seal(ctx context.Context) error {
+	if n.sealer == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return n.sealer.Run(ctx, n.store)
 }
 
 func (n *node) sources(now func() time.Time) metrics.Sources {
@@ -203,6 +250,13 @@ func (n *node) sources(now func() time.Time) metrics.Sources {
 		LogSize: func(ctx context.Context) (uint64, error) {
 			head, err := n.store.Head(ctx)
 			return head.Commit, err
+		},
+		Seals: func(ctx context.Context) (metrics.Seals, error) {
+			if n.sealer == nil {
+				return metrics.Seals{}, nil
+			}
+			s, err := n.sealer.Status(ctx)
+			return metrics.Seals{SignedAt: s.SignedAt, Cosigned: s.Cosigned}, err
 		},
 		Lags: func(ctx context.Context) ([]metrics.Lag, error) {
 			states, err := n.engine.List(ctx)
@@ -238,7 +292,7 @@ func (n *node) serve(ctx context.Context, listener net.Listener, more ...func(co
 	defer stop(nil)
 	server := n.server()
 	var work sync.WaitGroup
-	for _, run := range append([]func(context.Context) error{n.engine.Run, n.watch, n.judge, n.eraser.Run}, more...) {
+	for _, run := range append([]func(context.Context) error{n.engine.Run, n.away.Run, n.watch, n.judge, n.eraser.Run, n.seal}, more...) {
 		work.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				stop(err) // a part of the service that ends by itself ends the service

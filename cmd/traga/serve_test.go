@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"traga.internal/handlers/sealing"
 )
 
 // lineWatcher collects what a running command prints and tells when a pattern has appeared in it.
@@ -153,10 +155,20 @@ func TestTheDemoComesUpAndStaysAlive(t *testing.T) {
 	}
 }
 
+// testSeals has things signed with a key of the test's own.
+func testSeals(t *testing.T) *seals {
+	t.Helper()
+	signer, err := sealing.MakeSigner(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &seals{signer: signer, interval: time.Second}
+}
+
 // A part of the service that ends by itself, even with an error that looks like a shutdown, ends the service loudly.
 func TestAPartThatEndsEndsTheServiceLoudly(t *testing.T) {
 	a := &app{Streams: Streams{Out: io.Discard, Err: io.Discard}, now: time.Now}
-	n, err := a.openNode(t.Context(), place{dir: t.TempDir(), keys: t.TempDir()}, slog.New(slog.DiscardHandler), time.Now, "", &entrance{hosts: hostNames{here: true}})
+	n, err := a.openNode(t.Context(), place{dir: t.TempDir(), keys: t.TempDir()}, slog.New(slog.DiscardHandler), time.Now, "", &entrance{hosts: hostNames{here: true}}, testSeals(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,9 @@ With --generate N it makes a realistic log of N fictional events instead; the sa
 			if errors.Is(err, simulate.ErrNotEmpty) {
 				return usagef("--data: %w", err)
 			}
+			if err == nil && dir != "" {
+				err = a.sealDirectory(cmd)
+			}
 			if err != nil {
 				return err
 			}
@@ -138,6 +141,9 @@ func (a *app) generate(cmd *cobra.Command, dir, keys string, n, seed int64) erro
 	p.done()
 	if errors.Is(err, simulate.ErrNotEmpty) {
 		return usagef("--data: %w", err)
+	}
+	if err == nil {
+		err = a.sealDirectory(cmd)
 	}
 	if err != nil {
 		return err

@@ -52,6 +52,7 @@ func language(cmd *cobra.Command) (string, error) {
 
 // source is where a reading command reads: a store's directory or a server. Exactly one is set.
 type source struct {
+	config *config
 	dir    string
 	keys   string // the directory of the store's keys
 	server *url.URL
@@ -70,7 +71,7 @@ func (a *app) source(cmd *cobra.Command) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{dir: c.get("data"), keys: c.keys(), token: c.get("token"), now: a.now, stderr: a.Err}
+	s := &source{config: c, dir: c.get("data"), keys: c.keys(), token: c.get("token"), now: a.now, stderr: a.Err}
 	server := c.get("server")
 	// A flag outweighs what the environment says of the other.
 	if s.dir != "" && server != "" {
@@ -168,8 +169,12 @@ func (s *source) ask(ctx context.Context, method string, u *url.URL, body io.Rea
 	if res.StatusCode >= 300 {
 		return nil, problemFrom(res)
 	}
-	if v == nil {
+	switch v := v.(type) {
+	case nil:
 		return res.Header, nil
+	case *[]byte: // as it is
+		*v, err = io.ReadAll(io.LimitReader(res.Body, maxInput))
+		return res.Header, err
 	}
 	if err := json.NewDecoder(res.Body).Decode(v); err != nil {
 		return nil, fmt.Errorf("read the server's answer: %w", err)

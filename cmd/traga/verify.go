@@ -88,7 +88,11 @@ func readNote(name string) (*ledger.Note, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ledger.ParseNote(b)
+	e, err := ledger.ParseExtension(b) // a checkpoint, or one that stands behind its proof
+	if err != nil {
+		return nil, err
+	}
+	return e.Note, nil
 }
 
 func verifyBundle(cmd *cobra.Command, name string, trust ledger.Trust) (*ledger.Verdict, error) {
@@ -130,6 +134,11 @@ func (a *app) verifyLog(cmd *cobra.Command, trust ledger.Trust) (*ledger.Verdict
 	}
 	if err := isDirectory(dir); err != nil {
 		return nil, err
+	}
+	if trust.Policy == nil { // a policy of the service, such as TRAGA_POLICY names it
+		if trust.Policy, err = policyOf(c.get("policy")); err != nil {
+			return nil, err
+		}
 	}
 	if err := ownTrust(cmd.Context(), c.keys(), &trust); err != nil {
 		return nil, err

@@ -43,6 +43,7 @@ type cluster struct {
 	session  *session      // nil while there is none
 	dialing  chan struct{} // closed when the attempt under way has ended; nil while there is none
 	failures int           // one after the other
+	down     time.Time     // of the first of them
 	cause    error         // of the last failure
 	known    []string      // nodes that gossip told of
 	number   uint64        // of the next session
@@ -130,8 +131,7 @@ func (c *cluster) connect(done chan struct{}) {
 	c.dialing = nil
 	switch {
 	case err != nil:
-		c.failures++
-		c.cause = err
+		c.failed(err)
 	case c.ended:
 		c.closing.Add(1)
 		go c.dispose(s)
@@ -285,10 +285,28 @@ func (c *cluster) drop(s *session, cause error) {
 		return
 	}
 	c.session = nil
-	c.failures++
-	c.cause = cause
+	c.failed(cause)
 	c.closing.Add(1)
 	go c.dispose(s)
+}
+
+// failed counts a failure. The caller holds mu.
+func (c *cluster) failed(cause error) {
+	if c.failures == 0 {
+		c.down = time.Now()
+	}
+	c.failures++
+	c.cause = cause
+}
+
+// away is for how long the cluster has not answered anyone.
+func (c *cluster) away() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failures == 0 {
+		return 0
+	}
+	return time.Since(c.down)
 }
 
 // works says that a call was answered.
@@ -392,7 +410,8 @@ func call[T any](ctx context.Context, c *cluster, limit time.Duration, fn func(c
 	return none, v, err
 }
 
-// retried runs a call until it is answered, ctx ends, or there was no answer for so long as patience.
+// retried runs a call until it is answered, ctx ends, or there was no answer, to this call or to those before it, for so
+// long as patience.
 func retried[T any](ctx context.Context, s *Store, doing string, limit time.Duration, fn func(context.Context, *session) (T, error)) (T, verdict, error) {
 	var none T
 	began := time.Now()
@@ -405,7 +424,7 @@ func retried[T any](ctx context.Context, s *Store, doing string, limit time.Dura
 			return none, final, fmt.Errorf("%s: %w", doing, events.ErrClosed)
 		case ctx.Err() != nil:
 			return none, final, fmt.Errorf("%s: %w", doing, context.Cause(ctx))
-		case time.Since(began) >= s.patience:
+		case time.Since(began) >= s.patience || s.cluster.away() >= s.patience:
 			return none, final, unavailable(doing, err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,12 +118,12 @@ func TestUsersOverTLS(t *testing.T) {
 // The index finds every event by its id, those of other nodes and the newest included; on another log it begins anew.
 func TestLookupAndPositionAt(t *testing.T) {
 	dir := t.TempDir()
-	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	clock := esdbstore.WithClock(func() time.Time { return now })
+	var hands atomic.Int64
+	hands.Store(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC).Unix())
+	clock := esdbstore.WithClock(func() time.Time { return time.Unix(hands.Load(), 0) })
 	for round := range 2 {
 		server := start(t, esdbtest.Options{})
-		now = now.Add(24 * time.Hour)
-		begin := now
+		begin := time.Unix(hands.Add(24*3600), 0)
 		other := open(t, server.URL(), clock)
 		var all []events.Proposed
 		var positions []events.Position
@@ -130,7 +131,7 @@ func TestLookupAndPositionAt(t *testing.T) {
 			p := proposed(1)
 			positions = append(positions, appendTo(t, other, "case-1", events.Any, p...).Position)
 			all = append(all, p...)
-			now = now.Add(time.Hour)
+			hands.Add(3600)
 		}
 		for range 5 {
 			add()

@@ -49,7 +49,11 @@ func (s *Store) listen(ctx context.Context) {
 	defer cancel()
 	ended := make(chan error, 1)
 	told := make(chan events.Position, 64)
-	go func() { ended <- s.subscribe(ctx, at, told) }()
+	at.users.Add(1)
+	go func() {
+		defer at.users.Done()
+		ended <- s.subscribe(ctx, at, told)
+	}()
 	tick := time.NewTimer(0) // what came before the subscription began is found by looking
 	defer tick.Stop()
 	silent := false // the log had grown, and the subscription did not tell

@@ -204,6 +204,16 @@ func manifest(files []file) []byte {
 	return b
 }
 
+// ReadBundle reads what Bytes wrote, and believes it: to check it, see Verify. It fails with ErrFormat, also when it is not
+// as its manifest says, and with ErrLimit.
+func ReadBundle(b []byte) (*Bundle, error) {
+	bundle, altered, err := readBundle(b)
+	if err == nil && len(altered) > 0 {
+		return nil, fmt.Errorf("%w: its %s was altered", ErrFormat, altered[0])
+	}
+	return bundle, err
+}
+
 // readBundle reads what Bytes wrote. altered names what is not as the manifest says, though it can be read; then the
 // bundle is there for finding out what was altered, and is not to be believed.
 func readBundle(b []byte) (bundle *Bundle, altered []string, err error) {

@@ -3,10 +3,8 @@ package ledger
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -69,25 +67,6 @@ func NewLeaf(tag Tag, previous Hash, e Entry) (Leaf, error) {
 	schema, occurredAt := envelope(e.Metadata)
 	return Leaf{ID: e.ID, Tag: tag, Revision: e.Revision, Previous: previous, Type: e.Type, Schema: schema,
 		RecordedAt: e.RecordedAt.UnixMicro(), OccurredAt: occurredAt, MetadataHash: sha256.Sum256(e.Metadata), DataHash: sha256.Sum256(committed)}, nil
-}
-
-// envelope reads what the leaf repeats of the metadata. What is not there, or not of its kind, is 0: the metadata's
-// hash stands beside it.
-func envelope(metadata []byte) (schema uint32, occurredAt int64) {
-	var m struct {
-		Schema     json.Number `json:"schema"`
-		OccurredAt string      `json:"occurredAt"`
-	}
-	if json.Unmarshal(metadata, &m) != nil {
-		return 0, 0
-	}
-	if n, err := m.Schema.Int64(); err == nil && n > 0 && n <= math.MaxUint32 {
-		schema = uint32(n)
-	}
-	if t, err := time.Parse(time.RFC3339Nano, m.OccurredAt); err == nil {
-		occurredAt = t.UnixMicro()
-	}
-	return schema, occurredAt
 }
 
 // Append appends the leaf's bytes to b.

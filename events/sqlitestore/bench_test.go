@@ -162,7 +162,10 @@ func benchStream(i int) string { return fmt.Sprintf("case-MK-2026-%06d", i%bench
 
 func benchEvents(n int) []events.Proposed {
 	list := make([]events.Proposed, n)
-	metadata, data := bytes.Repeat([]byte("m"), metadataBytes), bytes.Repeat([]byte("d"), dataBytes)
+	metadata := fmt.Appendf(nil, `{"schema":1,"case":"MK-2026-0001","occurredAt":"2026-03-02T10:15:00+01:00",
+		"actor":{"officer":"a.petrova","role":"prison-treatment","institution":"mk-prison-idrizovo"},"lateReason":%q}`, "")
+	metadata = bytes.Replace(metadata, []byte(`""}`), append(append([]byte{'"'}, bytes.Repeat([]byte("m"), metadataBytes-len(metadata))...), `"}`...), 1)
+	data := append(append([]byte(`{"reason":"`), bytes.Repeat([]byte("d"), dataBytes-13)...), `"}`...)
 	for i := range list {
 		list[i] = events.Proposed{ID: uuid.New(), Type: "NotificationSent", Metadata: metadata, Data: data}
 	}

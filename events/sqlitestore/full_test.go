@@ -65,6 +65,9 @@ func fillUp(t *testing.T, s *Store, makeRoom func()) {
 			t.Errorf("with room again: %+v, %v", a, err)
 		}
 	}
+	if err := s.Check(t.Context()); err != nil { // the ledger has what the log has, no more and no less
+		t.Error(err)
+	}
 	t.Logf("%d events fitted", len(stored))
 }
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
+	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -20,6 +22,10 @@ type tagged struct {
 	events.Recorded
 	stream int64
 	tag    ledger.Tag
+
+	// leaf, once makeLeaves has made it, lacks the link to the leaf before it. err is why there is none.
+	leaf ledger.Leaf
+	err  error
 }
 
 // taggedColumns are those that scanTagged reads, from events e and streams s.
@@ -271,26 +277,24 @@ func (r *ledgerRows) eventLeaves(ctx context.Context, c *chain, from, to int64, 
 		return false, err
 	}
 	for place := from; place < to; {
-		var page []Leaf
+		page := make([]tagged, 0, min(to-place, pageEvents))
 		size := 0
 		err := r.page(ctx, r.logPage, func(e *tagged) (bool, error) {
 			if e.Position != events.At(number) {
 				return false, missing("the event at position %d", number)
 			}
-			l, err := c.leaf(ctx, place, e)
-			if err != nil {
-				return false, err
-			}
-			page = append(page, l)
+			page = append(page, *e)
 			size += len(e.Metadata) + len(e.Data)
 			number++
-			place++
 			return size < pageBytes, nil
-		}, int64(number-1), min(to-place, pageEvents))
-		for _, l := range page { // those before a damaged one, too: so it is known where it stands
-			if !yield(l) {
-				return false, nil
+		}, int64(number-1), cap(page))
+		makeLeaves(page)
+		for i := range page { // those before a damaged one, too: so it is known where it stands
+			l, err := c.leaf(ctx, place, &page[i])
+			if err != nil || !yield(l) {
+				return false, err
 			}
+			place++
 		}
 		if err != nil {
 			return false, err
@@ -307,30 +311,33 @@ func (r *ledgerRows) streamLeaves(ctx context.Context, name string, from uint64)
 	return func(yield func(Leaf, error) bool) {
 		c := newChain(ctx, r)
 		for next := from; ; {
-			var page []Leaf
+			var page []tagged
 			size := 0
 			err := r.page(ctx, r.streamPage, func(e *tagged) (bool, error) {
 				if e.Revision != next {
 					return false, missing("revision %d of a stream", next)
 				}
-				place, err := r.tables.Place(ctx, e.Position.Commit)
-				if err != nil {
-					return false, err
-				}
-				l, err := c.leaf(ctx, place, e)
-				page = append(page, l)
+				page = append(page, *e)
 				size += len(e.Metadata) + len(e.Data)
 				next++
-				return size < pageBytes, err
+				return size < pageBytes, nil
 			}, name, int64(next), pageEvents)
+			makeLeaves(page)
+			for i := 0; i < len(page) && err == nil; i++ {
+				var (
+					place int64
+					l     Leaf
+				)
+				if place, err = r.tables.Place(ctx, page[i].Position.Commit); err == nil {
+					l, err = c.leaf(ctx, place, &page[i])
+				}
+				if err == nil && !yield(l, nil) {
+					return
+				}
+			}
 			if err != nil {
 				yield(Leaf{}, err)
 				return
-			}
-			for _, l := range page {
-				if !yield(l, nil) {
-					return
-				}
 			}
 			if len(page) == 0 {
 				return
@@ -353,6 +360,9 @@ func newChain(ctx context.Context, rows *ledgerRows) *chain {
 // leaf is the event's leaf at a place of the tree. The link to the stream's previous event is what was computed of it,
 // if the chain saw it, and else what is stored.
 func (c *chain) leaf(ctx context.Context, place int64, e *tagged) (Leaf, error) {
+	if e.err != nil {
+		return Leaf{}, e.err
+	}
 	previous, seen := c.last[e.stream]
 	if !seen && e.Revision > 0 {
 		var err error
@@ -364,11 +374,8 @@ func (c *chain) leaf(ctx context.Context, place int64, e *tagged) (Leaf, error) 
 	if err != nil {
 		return Leaf{}, err
 	}
-	l, err := newLeaf(e, previous)
-	if err != nil {
-		return Leaf{}, err
-	}
-	buffer, hash := hashLeaf(nil, &l)
+	e.leaf.Previous = previous
+	buffer, hash := hashLeaf(make([]byte, 0, leafRoom), &e.leaf)
 	c.last[e.stream] = hash
 	return Leaf{Place: place, Bytes: buffer[1:], Hash: stored[0], Event: e.Recorded, Tag: e.tag}, nil
 }
@@ -386,14 +393,27 @@ func (r *ledgerRows) previous(ctx context.Context, e *tagged) (ledger.Hash, erro
 	return r.leafHash(ctx, position)
 }
 
-func newLeaf(e *tagged, previous ledger.Hash) (ledger.Leaf, error) {
-	l, err := ledger.NewLeaf(e.tag, previous, ledger.Entry{ID: e.ID, Revision: e.Revision, Type: e.Type, RecordedAt: e.RecordedAt,
-		Metadata: e.Metadata, Data: e.Data})
-	if err != nil {
-		return ledger.Leaf{}, damaged("the event at position %s: %v", e.Position, err)
+// makeLeaves makes the leaves of events, but for their links, on all processors.
+func makeLeaves(list []tagged) {
+	var work sync.WaitGroup
+	n := runtime.GOMAXPROCS(0)
+	for part := range n {
+		work.Go(func() {
+			for i := part; i < len(list); i += n {
+				e := &list[i]
+				e.leaf, e.err = ledger.NewLeaf(e.tag, ledger.Hash{}, ledger.Entry{ID: e.ID, Revision: e.Revision, Type: e.Type, RecordedAt: e.RecordedAt,
+					Metadata: e.Metadata, Data: e.Data})
+				if e.err != nil {
+					e.err = damaged("the event at position %s: %v", e.Position, e.err)
+				}
+			}
+		})
 	}
-	return l, nil
+	work.Wait()
 }
+
+// leafRoom is room for a leaf whose type has a usual length.
+const leafRoom = 256
 
 // hashLeaf is a leaf's hash. The buffer holds what was hashed, a zero byte and the leaf, in place of what it held.
 func hashLeaf(buffer []byte, l *ledger.Leaf) ([]byte, ledger.Hash) {

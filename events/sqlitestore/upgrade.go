@@ -69,19 +69,20 @@ func buildBatch(ctx context.Context, db *sql.DB, streams map[int64]ledger.Hash) 
 	if err != nil {
 		return 0, false, err
 	}
+	makeLeaves(batch)
 	for i := range batch {
 		e := &batch[i]
+		if e.err != nil {
+			return 0, false, e.err
+		}
 		previous, seen := streams[e.stream]
 		if !seen && e.Revision > 0 {
 			if previous, err = rows.previous(ctx, e); err != nil {
 				return 0, false, err
 			}
 		}
-		leaf, err := newLeaf(e, previous)
-		if err != nil {
-			return 0, false, err
-		}
-		leaves, previous = hashLeaf(leaves, &leaf)
+		e.leaf.Previous = previous
+		leaves, previous = hashLeaf(leaves, &e.leaf)
 		streams[e.stream] = previous
 		nodes = edge.Add(nodes, previous)
 	}

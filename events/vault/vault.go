@@ -113,7 +113,13 @@ func Open(ctx context.Context, dir string, root Root, opts ...Option) (_ *Vault,
 	}
 	fresh := make([]byte, 32)
 	rand.Read(fresh)
-	v.keys, err = openKeystore(ctx, path, v.readOnly, func() ([]byte, error) { return v.root.Encrypt(fresh, indexData) })
+	// Two processes that begin a keystore at the same moment stand in each other's way, and SQLite does not wait then.
+	for began := time.Now(); ; {
+		v.keys, err = openKeystore(ctx, path, v.readOnly, func() ([]byte, error) { return v.root.Encrypt(fresh, indexData) })
+		if !errors.Is(err, events.ErrUnavailable) || time.Since(began) > 10*time.Second || ctx.Err() != nil {
+			break
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -169,11 +169,14 @@ func TestADamagedBackupIsNotPutBack(t *testing.T) {
 			if err == nil {
 				err = json.Unmarshal(text, &m)
 			}
-			change(&m)
-			if text, err = json.Marshal(m); err == nil {
-				err = os.WriteFile(filepath.Join(out, "backup.json"), text, 0o600)
+			if err != nil {
+				return err
 			}
-			return err
+			change(&m)
+			if text, err = json.Marshal(m); err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(out, "backup.json"), text, 0o600)
 		}
 	}
 	flip := func(name string, at int64) func(string) error {

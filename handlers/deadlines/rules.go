@@ -2,6 +2,7 @@ package deadlines
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -18,12 +19,14 @@ func Shipped(book *protocol.Book) Rules {
 }
 
 // Published follows what is published in a store: protocol versions, decreed days, and institutions registered
-// with their subdivision. Each call reads what is new. It is safe for concurrent use.
+// with their subdivision. Each call reads what is new; while the store is away, it gives what was last known. It is safe
+// for concurrent use.
 func Published(store events.Store, shipped *protocol.Book) Rules {
 	var (
 		mu   sync.Mutex
 		book = shipped
 		next = map[string]uint64{} // the revision to read on from, by stream
+		read bool                  // all of it, once
 	)
 	return func(ctx context.Context) (*protocol.Book, error) {
 		mu.Lock()
@@ -31,6 +34,9 @@ func Published(store events.Store, shipped *protocol.Book) Rules {
 		for _, j := range events.Jurisdictions() {
 			for _, stream := range []string{events.ProtocolStream(j), events.DirectoryStream(j)} {
 				for r, err := range store.ReadStream(ctx, stream, next[stream]) {
+					if errors.Is(err, events.ErrUnavailable) && read {
+						return book, nil
+					}
 					if err != nil {
 						return nil, fmt.Errorf("read the published rules: %w", err)
 					}
@@ -46,6 +52,7 @@ func Published(store events.Store, shipped *protocol.Book) Rules {
 				}
 			}
 		}
+		read = true
 		return book, nil
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/note"
 
@@ -336,6 +337,27 @@ func TestErasedFieldsAreProvedByTheirReceiptElsewhere(t *testing.T) {
 	}
 }
 
+// TestOneSourceServesAGrowingLog: the map of heads that it keeps follows the log, and is made anew for an older size.
+func TestOneSourceServesAGrowingLog(t *testing.T) {
+	p, pinned := told(t)
+	trust := ledger.Trust{Pinned: pinned, Policy: p.policy(false)}
+	s := p.source()
+	for i := range 5 {
+		p.records(fmt.Sprintf("MK-2026-1%03d", i), opened("s-9"))
+		p.records(first, level("high"))
+		p.seals(false)
+		for _, number := range []string{first, second} {
+			made, err := s.Make(t.Context(), evidence.Request{Case: number})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := ledger.Verify(made.Bundle, trust); !v.OK {
+				t.Errorf("round %d: %s", i, v.Line())
+			}
+		}
+	}
+}
+
 func TestWhatIsNotSealedYetIsSaid(t *testing.T) {
 	p := newPlace(t)
 	_, err := p.source().Make(t.Context(), evidence.Request{Case: first})
@@ -635,5 +657,55 @@ func TestVerifyingIsInterrupted(t *testing.T) {
 	cancel()
 	if _, err := p.source().VerifyLog(ctx, ledger.Trust{}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestABundleIsEncryptedToItsReader(t *testing.T) {
+	reader, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := []byte("a bundle")
+	secret, err := evidence.Encrypt(plain, reader.Recipient().String())
+	if err != nil || bytes.Contains(secret, plain) || !evidence.IsEncrypted(secret) || evidence.IsEncrypted(plain) {
+		t.Fatalf("%q, %v", secret, err)
+	}
+	got, err := evidence.Decrypt(secret, strings.NewReader("# mine\n"+reader.String()+"\n"))
+	if err != nil || !bytes.Equal(got, plain) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := evidence.Decrypt(secret, strings.NewReader(stranger.String())); !errors.Is(err, ledger.ErrFormat) {
+		t.Errorf("a stranger: %v", err)
+	}
+	if _, err := evidence.Decrypt(secret, strings.NewReader("AGE-SECRET-KEY-NONSENSE")); !errors.Is(err, evidence.ErrKey) || strings.Contains(err.Error(), "NONSENSE") {
+		t.Errorf("no key: %v", err)
+	}
+	secret[len(secret)-1] ^= 1
+	if _, err := evidence.Decrypt(secret, strings.NewReader(reader.String())); !errors.Is(err, ledger.ErrFormat) {
+		t.Errorf("altered: %v", err)
+	}
+	if _, err := evidence.Encrypt(plain, "age1nobody"); !errors.Is(err, evidence.ErrKey) {
+		t.Errorf("nobody: %v", err)
+	}
+}
+
+// TestTheForgersCopyIsNamed: what the demonstration shows.
+func TestTheForgersCopyIsNamed(t *testing.T) {
+	p, pinned := told(t)
+	made := p.makes(evidence.Request{Case: first})
+	altered, what, err := evidence.Tamper(made.Bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if what.Revision != 2 || what.Before.Sub(what.After) != 24*time.Hour {
+		t.Errorf("altered %+v", what)
+	}
+	v := ledger.Verify(altered, ledger.Trust{Pinned: pinned, Policy: p.policy(false)})
+	if v.OK || v.Problems[0].Code != ledger.CodePayload || !strings.HasPrefix(v.Problems[0].Place, "revision 2 (RiskLevelChanged") {
+		t.Errorf("the verifier says %s", v.Line())
 	}
 }

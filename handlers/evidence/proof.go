@@ -72,12 +72,8 @@ func (s *Source) prove(ctx context.Context, number string, sight *access.Decisio
 	if err != nil {
 		return nil, err
 	}
-	heads, err := s.Ledger.Heads(ctx, b.Checkpoint.Size)
-	if err != nil {
+	if err := s.proveIn(ctx, &b, nil); err != nil {
 		return nil, err
-	}
-	if err := b.Prove(remembering(s.Ledger.Hashes(ctx)), heads, nil); err != nil {
-		return nil, damaged(err)
 	}
 	_, mapLeaf, err := ledger.ParseLeaf(b.Heads.Leaf)
 	if err != nil || mapLeaf == nil {
@@ -123,4 +119,16 @@ func (s *Source) Checkpoint(ctx context.Context) (*ledger.Note, time.Time, error
 	}
 	n, err := parse(&c)
 	return n, c.SignedAt, err
+}
+
+// CheckpointOf is the checkpoint of a size, or fails with ledger.ErrNoCheckpoint.
+func (s *Source) CheckpointOf(ctx context.Context, size int64) (*ledger.Note, error) {
+	c, found, err := s.Ledger.CheckpointUpTo(ctx, size, false)
+	if err == nil && (!found || c.Size != size) {
+		err = ledger.ErrNoCheckpoint
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the checkpoint of %d leaves: %w", size, err)
+	}
+	return parse(&c)
 }

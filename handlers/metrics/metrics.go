@@ -36,9 +36,16 @@ type Failure struct {
 	Cases        int
 }
 
+// Seals is when the log was last signed and cosigned. A zero SignedAt is never.
+type Seals struct {
+	SignedAt time.Time
+	Cosigned map[string]time.Time // by the names of the witnesses' keys
+}
+
 // Sources are asked each time the metrics are read. A source that fails leaves its metrics out of that reading.
 type Sources struct {
 	LogSize     func(context.Context) (uint64, error)
+	Seals       func(context.Context) (Seals, error)
 	Lags        func(context.Context) ([]Lag, error)
 	Obligations func(context.Context) ([]Count, error)
 	// Failures is asked last: it may need more time than a reading has.
@@ -129,17 +136,21 @@ func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 type reading struct{ sources Sources }
 
 // The metrics that are read from the sources.
-func (r *reading) describe() (lag, position, obligations, failures, size *prometheus.Desc) {
+func (r *reading) describe() (lag, position, obligations, failures, size, signed, cosigned *prometheus.Desc) {
 	return prometheus.NewDesc("traga_projection_lag_events", "Events that the projection has not seen yet.", []string{"projection"}, nil),
 		prometheus.NewDesc("traga_projection_position", "The position that the projection has reached.", []string{"projection"}, nil),
 		prometheus.NewDesc("traga_obligations", "Obligations now, by jurisdiction, rule and state.", []string{"jurisdiction", "rule", "state"}, nil),
 		prometheus.NewDesc("traga_safeguard_failures", "Cases in which the safeguard fails now.", []string{"safeguard", "jurisdiction"}, nil),
-		prometheus.NewDesc("traga_log_size", "Events in the log.", nil, nil)
+		prometheus.NewDesc("traga_log_size", "Events in the log.", nil, nil),
+		prometheus.NewDesc("traga_checkpoint_timestamp_seconds", "When the latest checkpoint was signed, in seconds since 1970.", nil, nil),
+		prometheus.NewDesc("traga_witness_cosigned_timestamp_seconds", "When the witness last cosigned a checkpoint, by its own clock, in seconds since 1970.", []string{"witness"}, nil)
 }
 
 // Describe implements prometheus.Collector.
 func (r *reading) Describe(ch chan<- *prometheus.Desc) {
-	lag, position, obligations, failures, size := r.describe()
+	lag, position, obligations, failures, size, signed, cosigned := r.describe()
+	ch <- signed
+	ch <- cosigned
 	ch <- lag
 	ch <- position
 	ch <- obligations
@@ -151,13 +162,21 @@ func (r *reading) Describe(ch chan<- *prometheus.Desc) {
 func (r *reading) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	lag, position, obligations, failures, size := r.describe()
+	lag, position, obligations, failures, size, signed, cosigned := r.describe()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	if ask := r.sources.LogSize; ask != nil {
 		if n, err := ask(ctx); err == nil {
 			gauge(size, float64(n))
+		}
+	}
+	if ask := r.sources.Seals; ask != nil {
+		if s, err := ask(ctx); err == nil && !s.SignedAt.IsZero() {
+			gauge(signed, float64(s.SignedAt.UnixMicro())/1e6)
+			for witness, at := range s.Cosigned {
+				gauge(cosigned, float64(at.Unix()), witness)
+			}
 		}
 	}
 	if ask := r.sources.Lags; ask != nil {

@@ -56,8 +56,8 @@ func alertOf(a *obligations.Alert, now time.Time) Alert {
 	return out
 }
 
-// Change is an alert that is new or reads otherwise than it was told.
-type Change struct {
+// change is an alert that is new or reads otherwise than it was told.
+type change struct {
 	Alert Alert `json:"alert"`
 	// Was is how it was told last; nil for a new one.
 	Was *Alert `json:"was,omitempty"`
@@ -67,7 +67,7 @@ type Change struct {
 type notice struct {
 	ID      uuid.UUID `json:"id"`
 	At      time.Time `json:"at"`
-	Changes []Change  `json:"changes"`
+	Changes []change  `json:"changes"`
 }
 
 func newNotice(at time.Time) (notice, error) {
@@ -82,7 +82,7 @@ var (
 
 // sort puts the most urgent first.
 func (n *notice) sort() {
-	slices.SortFunc(n.Changes, func(x, y Change) int {
+	slices.SortFunc(n.Changes, func(x, y change) int {
 		a, b := &x.Alert, &y.Alert
 		return cmp.Or(cmp.Compare(urgency[a.State], urgency[b.State]), cmp.Compare(gravity[a.Severity], gravity[b.Severity]),
 			a.OverdueFrom.Compare(b.OverdueFrom), bytes.Compare(a.ID[:], b.ID[:]))
@@ -101,16 +101,16 @@ func changes(told map[uuid.UUID]Alert, now []Alert, at time.Time) (notice, error
 		}
 		switch {
 		case !known:
-			n.Changes = append(n.Changes, Change{Alert: a})
+			n.Changes = append(n.Changes, change{Alert: a})
 		case a != was:
-			n.Changes = append(n.Changes, Change{Alert: a, Was: &was})
+			n.Changes = append(n.Changes, change{Alert: a, Was: &was})
 		}
 	}
 	for id, was := range told {
 		if !stands[id] {
 			a := was
 			a.State = Resolved
-			n.Changes = append(n.Changes, Change{Alert: a, Was: &was})
+			n.Changes = append(n.Changes, change{Alert: a, Was: &was})
 		}
 	}
 	n.sort()

@@ -1,6 +1,7 @@
 package reactions
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,8 +22,7 @@ import (
 type alertmanager struct {
 	*Alertmanager
 	r      *Reactions
-	client *http.Client
-	url    string
+	client *client
 	mu     sync.Mutex // one post at a time: a refresh must not overtake that an alert is over
 }
 
@@ -30,8 +30,12 @@ type alertmanager struct {
 // minutes; a day is what an outage of traga may last until the Alertmanager takes a duty for done that is not.
 const standsFor = 24 * time.Hour
 
-func newAlertmanager(r *Reactions, a *Alertmanager) *alertmanager {
-	return &alertmanager{Alertmanager: a, r: r, client: newClient(), url: strings.TrimSuffix(a.URL, "/") + "/api/v2/alerts"}
+func newAlertmanager(r *Reactions, a *Alertmanager) (*alertmanager, error) {
+	c, err := newClient(&a.Peer, "/api/v2/alerts")
+	if err != nil {
+		return nil, fmt.Errorf("alertmanager %s: %w", a.Name, err)
+	}
+	return &alertmanager{Alertmanager: a, r: r, client: c}, nil
 }
 
 // posted is an alert in the Alertmanager's form.
@@ -147,7 +151,7 @@ func (am *alertmanager) tell(ctx context.Context, list []posted) error {
 	if err != nil {
 		return err
 	}
-	return postTo(ctx, am.client, am.url, http.Header{"Content-Type": {"application/json"}}, body)
+	return am.client.post(ctx, http.Header{"Content-Type": {"application/json"}}, body)
 }
 
 // link is the page of an alert; its address holds the opaque id only.
@@ -159,10 +163,8 @@ func title(book *protocol.Book, a *Alert, language string, at time.Time) string 
 		if r.ID != a.Rule {
 			continue
 		}
-		if t := r.Titles[language]; t != "" {
-			return t
-		}
-		return r.Titles["en"]
+		base, _, _ := strings.Cut(language, "-")
+		return cmp.Or(r.Titles[language], r.Titles[base], r.Titles["en"])
 	}
 	return a.Rule
 }

@@ -1,6 +1,7 @@
 package reactions_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/handlers/api"
 	"traga.internal/handlers/reactions"
+	"traga.internal/handlers/record"
 )
 
 // realNATS starts a NATS server with JetStream on a port, 0 for a free one; its streams are in dir.
@@ -305,17 +307,78 @@ func TestRecordsFromABroker(t *testing.T) {
 	}
 	stop()
 
-	// The same message, long after: it is recognised. And the store away: nothing is lost, and the order is kept.
+	// Another message with the same act and another id: it is another act, and the case is open already. That another
+	// reaction panics each time does not matter.
 	trouble := &broken{world: w}
 	w.start(section, trouble.publisher())
-	send("one again, with the same key", strings.Replace(opened, `{"case"`, `{"id":"5b0a3d1e-7c52-4a86-9a3d-0c8f2f6d1a02","case"`, 1))
+	send("one again", strings.Replace(opened, `{"case"`, `{"id":"5b0a3d1e-7c52-4a86-9a3d-0c8f2f6d1a02","case"`, 1))
 	r := read(t, js, "traga.replies", 5)[4]
-	if !strings.Contains(string(r.Data), "conflict") { // another id is another act: the case is open already
+	if !strings.Contains(string(r.Data), "conflict") {
 		t.Errorf("reply: %s", r.Data)
 	}
 	head, err := w.store.Head(t.Context())
 	if err != nil || head != events.At(1) {
 		t.Errorf("%v: the log ends at %v", err, head)
+	}
+}
+
+// flaky is a write path whose store is away for the first calls; one of them is recorded all the same, but its answer is lost.
+type flaky struct {
+	*record.Recorder
+	mu    sync.Mutex
+	calls int
+}
+
+func (f *flaky) Record(ctx context.Context, a *record.Action, c record.Condition) (record.Receipt, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	if f.calls == 2 {
+		_, _ = f.Recorder.Record(ctx, a, c)
+	}
+	if f.calls <= 3 {
+		return record.Receipt{}, events.ErrUnavailable
+	}
+	return f.Recorder.Record(ctx, a, c)
+}
+
+// While the store is away records wait at the broker, in their order, and none is recorded twice.
+func TestRecordsWaitWhileTheStoreIsAway(t *testing.T) {
+	w := newWorld(t)
+	away := &flaky{Recorder: w.recorder}
+	w.inbound = away
+	broker := realNATS(t, server.RANDOM_PORT, t.TempDir())
+	w.start(fmt.Sprintf("inbox: [{name: csw, url: %q, stream: INBOX, subject: traga.in, replies: traga.replies, institutions: [mk-prison-idrizovo, mk-csw-skopje]}]", broker.ClientURL()))
+	_, js := connect(t, broker.ClientURL())
+	eventually(t, "the stream is there", func() bool { _, err := js.StreamInfo("INBOX"); return err == nil })
+	for _, line := range []string{
+		`{"case":"MK-2026-7777","type":"CaseOpened","actor":{"officer":"a.petrova","role":"prison-treatment","institution":"mk-prison-idrizovo"},
+			"data":{"subject":"prisoner-1","name":"Hidden Name","dateOfBirth":"1990-01-01","sex":"male","reason":"convicted","institution":"mk-prison-idrizovo","admittedOn":"2026-01-12"}}`,
+		`{"case":"MK-2026-7777","type":"SupportProvided","actor":{"officer":"x","role":"csw","institution":"mk-csw-skopje"},"data":{"service":"first"}}`,
+		`{"case":"MK-2026-7777","type":"SupportProvided","actor":{"officer":"x","role":"csw","institution":"mk-csw-skopje"},"data":{"service":"second"}}`,
+	} {
+		if _, err := js.Publish("traga.in", []byte(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, m := range read(t, js, "traga.replies", 3) {
+		var r reactions.Reply
+		if err := json.Unmarshal(m.Data, &r); err != nil || r.Outcome != "recorded" || *r.Revision != uint64(i) {
+			t.Errorf("%v: reply %d: %s", err, i, m.Data)
+		}
+	}
+	if head, err := w.store.Head(t.Context()); err != nil || head != events.At(3) {
+		t.Errorf("%v: the log ends at %v", err, head)
+	}
+	page, err := w.store.ReadAll(t.Context(), events.Start, 1, events.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := events.Decode(&page.Events[0]); err != nil || e.RecordedBy != "csw" {
+		t.Errorf("%v: recorded by %q", err, e.RecordedBy)
+	}
+	if w.count("inbox", "failed") != 3 {
+		t.Errorf("%d failures were counted", w.count("inbox", "failed"))
 	}
 }
 

@@ -112,11 +112,7 @@ func (r *Reactions) attempt(d *delivery) message.HandlerMiddleware {
 			if ctx.Err() != nil {
 				return nil, context.Canceled
 			}
-			var f *Failure
-			if !errors.As(err, &f) { // the journal's, or a fault of this program
-				r.c.Log.ErrorContext(ctx, "a reaction failed", "reaction", d.name, "message", m.UUID, "error", errors.Unwrap(err))
-				f = later("something went wrong inside traga")
-			}
+			f := r.failure(ctx, d, err)
 			r.c.Log.WarnContext(ctx, "a reaction could not tell", "reaction", d.name, "message", m.UUID, "reason", f.Reason)
 			if f.Final || !d.patient && r.c.Clock().Sub(madeAt(m)) >= r.c.Settings.Retry.GiveUp {
 				return nil, lastFailure{f}
@@ -166,10 +162,8 @@ func (r *Reactions) onRecord(ctx context.Context, d *delivery, m *message.Messag
 		}
 	}
 	failed := send()
-	var panicked middleware.RecoveredPanicError
-	if errors.As(failed, &panicked) {
-		r.c.Log.ErrorContext(ctx, "a reaction panicked", "reaction", d.name, "stack", panicked.Stacktrace) // the value may be anything
-		failed = later("something went wrong inside traga")
+	if failed != nil && !errors.Is(failed, errNothing) {
+		failed = r.failure(ctx, d, failed)
 	}
 	if failed != nil && n == 0 {
 		if n, err = r.c.Journal.begin(record, d.name, d.channel, m.UUID); err != nil {
@@ -177,6 +171,8 @@ func (r *Reactions) onRecord(ctx context.Context, d *delivery, m *message.Messag
 		}
 	}
 	switch {
+	case failed != nil && ctx.Err() != nil:
+		err = r.c.Journal.end(record, n, "interrupted", "traga stopped meanwhile; whether it was told is not known, and it is tried again")
 	case errors.Is(failed, errNothing):
 		err = r.c.Journal.end(record, n, "nothing", "all of it had changed since, or was not for this receiver")
 		failed = nil
@@ -194,6 +190,19 @@ func (r *Reactions) onRecord(ctx context.Context, d *delivery, m *message.Messag
 		r.c.Log.ErrorContext(ctx, "that something was told could not be put on record", "reaction", d.name, "message", m.UUID, "error", err)
 	}
 	return failed
+}
+
+// failure is why an attempt failed, for the journal. What is no Failure is the journal's own trouble, or a fault of this
+// program: the log has it.
+func (r *Reactions) failure(ctx context.Context, d *delivery, err error) *Failure {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	if ctx.Err() == nil {
+		r.c.Log.ErrorContext(ctx, "a reaction failed", "reaction", d.name, "error", withoutPanic(err))
+	}
+	return later("something went wrong inside traga")
 }
 
 func madeAt(m *message.Message) time.Time {

@@ -27,7 +27,11 @@ func (r *Reactions) feeds() error {
 		f := &r.c.Settings.Feeds[i]
 		p := Publisher{Name: f.Name, Topic: f.Subject}
 		if strings.HasPrefix(f.URL, "http") {
-			p.Publisher = httpPublisher{f.URL, newClient()}
+			c, err := newClient(&f.Peer, "")
+			if err != nil {
+				return fmt.Errorf("feed %s: %w", f.Name, err)
+			}
+			p.Publisher = httpPublisher{c}
 		} else {
 			n, err := newNATS(&f.Broker, f.Stream, []string{f.Subject})
 			if err != nil {
@@ -80,14 +84,11 @@ func publish(ctx context.Context, p Publisher, m *message.Message) error {
 }
 
 // httpPublisher publishes by HTTP POST, one CloudEvent each.
-type httpPublisher struct {
-	url    string
-	client *http.Client
-}
+type httpPublisher struct{ client *client }
 
 func (p httpPublisher) Publish(_ string, messages ...*message.Message) error {
 	for _, m := range messages {
-		if err := postTo(m.Context(), p.client, p.url, http.Header{"Content-Type": {m.Metadata.Get("content-type")}}, m.Payload); err != nil {
+		if err := p.client.post(m.Context(), http.Header{"Content-Type": {m.Metadata.Get("content-type")}}, m.Payload); err != nil {
 			return err
 		}
 	}
@@ -95,6 +96,6 @@ func (p httpPublisher) Publish(_ string, messages ...*message.Message) error {
 }
 
 func (p httpPublisher) Close() error {
-	p.client.CloseIdleConnections()
+	p.client.http.CloseIdleConnections()
 	return nil
 }

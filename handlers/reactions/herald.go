@@ -33,8 +33,11 @@ func (r *Reactions) alertChannels(ctx context.Context) error {
 	}
 	s := &r.c.Settings
 	for i := range s.Alertmanagers {
-		a := newAlertmanager(r, &s.Alertmanagers[i])
-		if err := add(channelAlertmanager, a.Name, a.send); err != nil {
+		a, err := newAlertmanager(r, &s.Alertmanagers[i])
+		if err == nil {
+			err = add(channelAlertmanager, a.Name, a.send)
+		}
+		if err != nil {
 			return err
 		}
 		h.again = append(h.again, a.refresh)
@@ -137,7 +140,7 @@ func (h *herald) look(ctx context.Context, now time.Time) (events.Position, erro
 
 // present is what of a notice a receiver is to be told now: what it wants, as far as it has not changed since. at is when
 // the notice was made.
-func (r *Reactions) present(ctx context.Context, m *message.Message, w *Wanted) (list []Change, at time.Time, err error) {
+func (r *Reactions) present(ctx context.Context, m *message.Message, w *Wanted) (list []change, at time.Time, err error) {
 	var n notice
 	if err := json.Unmarshal(m.Payload, &n); err != nil {
 		return nil, at, fmt.Errorf("read a notice: %w", err)

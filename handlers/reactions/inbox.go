@@ -101,6 +101,7 @@ func (r *Reactions) take(in *Inbox, m *message.Message) (record.Receipt, error) 
 		return record.Receipt{}, &casefile.Refusal{Because: []string{casefile.NotAllowed}, Field: "actor.institution",
 			Message: "records of this institution are not taken from this topic"}
 	}
+	action.RecordedBy = in.Name // no officer signed in here: a system acts for the actor
 	if action.ID == uuid.Nil {
 		action.ID = record.KeyID(action, "message "+m.UUID)
 	}

@@ -97,7 +97,7 @@ func (j *Journal) prepare(ctx context.Context) error {
 		var mark, version, tables int
 		for pragma, v := range map[string]*int{"SELECT * FROM pragma_application_id": &mark, "SELECT * FROM pragma_user_version": &version, "SELECT count(*) FROM sqlite_schema": &tables} {
 			if err := tx.QueryRowContext(ctx, pragma).Scan(v); err != nil {
-				return fmt.Errorf("%w: %w", ErrJournal, err)
+				return fmt.Errorf("%w (moved away, a new one is made, and the alerts that stand are told again): %w", ErrJournal, err)
 			}
 		}
 		switch {
@@ -105,7 +105,7 @@ func (j *Journal) prepare(ctx context.Context) error {
 			_, err := tx.ExecContext(ctx, fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", schema, journalMark, journalVersion))
 			return err
 		case mark != journalMark:
-			return fmt.Errorf("%w: the file %s is none", ErrJournal, JournalFile)
+			return fmt.Errorf("%w: the file %s is none; moved away, a new one is made, and the alerts that stand are told again", ErrJournal, JournalFile)
 		case version != journalVersion:
 			return fmt.Errorf("%w: its format is %d, this version knows %d", ErrJournal, version, journalVersion)
 		}
@@ -287,8 +287,10 @@ type Attempt struct {
 	Message  string     `json:"message"` // its id
 	Began    time.Time  `json:"began"`
 	Ended    *time.Time `json:"ended"`
-	Outcome  string     `json:"outcome"` // delivered, failed, or begun when traga ended before it did
-	Detail   string     `json:"detail"`
+	// Outcome is delivered, failed, refreshed (an Alertmanager was told again), nothing (all of it had changed since),
+	// interrupted (traga stopped meanwhile), or begun (traga was killed meanwhile).
+	Outcome string `json:"outcome"`
+	Detail  string `json:"detail"`
 }
 
 // Attempts lists the latest attempts, newest first; of one reaction, or of all.
@@ -390,7 +392,7 @@ func (j *Journal) enrol(ctx context.Context, reaction string, at time.Time) erro
 		return err
 	}
 	for _, a := range all {
-		n.Changes = append(n.Changes, Change{Alert: a})
+		n.Changes = append(n.Changes, change{Alert: a})
 	}
 	n.sort()
 	body, err := json.Marshal(n)

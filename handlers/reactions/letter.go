@@ -65,7 +65,7 @@ func (t texts) due(due string, zone *time.Location) string {
 var nameOfKosovo = regexp.MustCompile(`(?i)kosov|косов`)
 
 // letter is the mail that tells of changes, most urgent first: a subject and plain text.
-func letter(s *Settings, book *protocol.Book, language string, list []Change, at time.Time) (subject, body string) {
+func letter(s *Settings, book *protocol.Book, language string, list []change, at time.Time) (subject, body string) {
 	t, words := letterTexts()[language], timeline.WordsFor(language)
 	count := map[State]int{}
 	for i := range list {

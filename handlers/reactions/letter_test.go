@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestLettersReadAsInTheirGoldenFiles(t *testing.T) {
 	at := time.Date(2026, 3, 10, 9, 15, 0, 0, time.UTC)
 	id := func(n byte) uuid.UUID { return uuid.UUID{15: n} }
-	list := notice{Changes: []Change{
+	list := notice{Changes: []change{
 		{Alert: Alert{ID: id(1), State: DueSoon, Jurisdiction: "XK", Rule: "release-report", Duty: events.PrisonTreatment, DutyHolder: "xk-prison-dubrave", Severity: protocol.Medium, Due: "2026-03-16"}},
 		{Alert: Alert{ID: id(2), State: Overdue, Jurisdiction: "MK", Rule: "report-breach", Duty: events.CSW, Severity: protocol.Critical, Escalation: 2, Due: "2026-03-09T22:30:00Z"}},
 		{Alert: Alert{ID: id(3), State: Resolved, Jurisdiction: "MK", Rule: "a-rule-of-its-own", Duty: events.Probation, DutyHolder: "mk-probation-skopje", Severity: protocol.High, Due: "2026-03-02"}},
@@ -123,7 +123,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	}
 	const page = "page: https://traga.example.org\n"
 	for section, want := range map[string]string{
-		"colour: red": "colour not found",
+		"colour: red": "can't be used: there is no setting colour",
 		page + "webhooks: [{name: a, url: 'ftp://x', secret-file: " + secret + "}]":                                       "webhooks a: url: expected an address with http",
 		page + "webhooks: [{name: a, url: 'https://u:p@x', secret-file: " + secret + "}]":                                 "without a password in it",
 		page + "webhooks: [{name: a, url: 'https://x'}]":                                                                  "webhooks a: secret-file: expected",
@@ -144,7 +144,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"inbox: [{name: i, url: 'http://x', stream: A, subject: s, replies: r, institutions: [x]}]":                       "inbox i: url",
 		"inbox: [{name: i, url: 'nats://x', stream: A, subject: s, replies: s, institutions: [x]}]":                       "inbox i: replies",
 		"inbox: [{name: i, url: 'nats://x', stream: A, subject: s, replies: r}]":                                          "inbox i: institutions",
-		"retry: {first: soon}": "cannot unmarshal",
+		"retry: {first: soon}": "`soon` is not the kind of value that is expected there",
 		"retry: {first: -1s}":  "retry: expected durations",
 	} {
 		var node yaml.Node

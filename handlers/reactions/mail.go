@@ -34,7 +34,7 @@ func newPostman(r *Reactions, m *Mail) (*postman, error) {
 	if config.RootCAs, err = rootsIn(m.CAFile); err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
 	}
-	p := &postman{r: r, m: m, host: host, options: []mail.Option{mail.WithPort(port), mail.WithTimeout(20 * time.Second), mail.WithTLSConfig(config), mail.WithHELO("localhost")}}
+	p := &postman{r: r, m: m, host: host, options: []mail.Option{mail.WithPort(port), mail.WithTimeout(20 * time.Second), mail.WithTLSConfig(config)}}
 	switch m.TLS {
 	case "tls":
 		p.options = append(p.options, mail.WithSSL())

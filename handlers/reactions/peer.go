@@ -3,6 +3,7 @@ package reactions
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -13,17 +14,34 @@ import (
 	"time"
 )
 
-// newClient makes the client for one peer. It follows no redirect: what is told is told to the address that was set up.
-func newClient() *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxConnsPerHost = 2
-	return &http.Client{Timeout: 20 * time.Second, Transport: transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+// client posts to one peer.
+type client struct {
+	url   string
+	token string
+	http  *http.Client
 }
 
-// postTo posts a body and reads no more of the answer than its status.
-func postTo(ctx context.Context, client *http.Client, address string, header http.Header, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+// newClient makes the client for a peer. It follows no redirect: what is told is told to the address that was set up.
+func newClient(p *Peer, path string) (*client, error) {
+	c := &client{url: strings.TrimSuffix(p.URL, "/") + path}
+	roots, err := rootsIn(p.CAFile)
+	if err == nil && p.TokenFile != "" {
+		c.token, err = secretIn(p.TokenFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxConnsPerHost = 2
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	c.http = &http.Client{Timeout: 20 * time.Second, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return c, nil
+}
+
+// post posts a body and reads no more of the answer than its status.
+func (c *client) post(ctx context.Context, header http.Header, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
 	if err != nil {
 		return never("the address can't be used")
 	}
@@ -31,7 +49,10 @@ func postTo(ctx context.Context, client *http.Client, address string, header htt
 		req.Header[name] = values
 	}
 	req.Header.Set("User-Agent", "traga")
-	res, err := client.Do(req)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	res, err := c.http.Do(req)
 	if err != nil {
 		return later("%s", reach(err))
 	}

@@ -32,7 +32,7 @@ CREATE TABLE attempts (
   message  TEXT NOT NULL,
   began    INTEGER NOT NULL,
   ended    INTEGER,
-  outcome  TEXT NOT NULL, -- begun, delivered or failed
+  outcome  TEXT NOT NULL, -- see Attempt in journal.go
   detail   TEXT NOT NULL
 ) STRICT;
 CREATE INDEX attempts_by_message ON attempts (reaction, message);

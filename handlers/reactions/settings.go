@@ -48,17 +48,25 @@ type Wanted struct {
 	States        []State               `yaml:"states"` // due-soon, overdue; what is resolved is told to whom the alert was
 }
 
+// Peer is whom something is posted to by HTTP.
+type Peer struct {
+	URL string `yaml:"url"`
+	// TokenFile holds a token that the peer asks for (Authorization: Bearer), CAFile the certificate of its authority.
+	TokenFile string `yaml:"token-file"`
+	CAFile    string `yaml:"ca-file"`
+}
+
 // Alertmanager is a Prometheus Alertmanager.
 type Alertmanager struct {
 	Name   string `yaml:"name"`
-	URL    string `yaml:"url"`
+	Peer   `yaml:",inline"`
 	Wanted `yaml:",inline"`
 }
 
 // Webhook is an address to which alerts are posted, signed as of standardwebhooks.com.
 type Webhook struct {
 	Name string `yaml:"name"`
-	URL  string `yaml:"url"`
+	Peer `yaml:",inline"`
 	// SecretFile holds the secret shared with the receiver: whsec_ and 24 to 64 bytes in base64.
 	SecretFile string `yaml:"secret-file"`
 	Wanted     `yaml:",inline"`
@@ -84,12 +92,11 @@ type Recipient struct {
 	Wanted   `yaml:",inline"`
 }
 
-// Broker says how to reach a broker.
+// Broker says how to reach a broker, or whom to post to instead.
 type Broker struct {
-	URL string `yaml:"url"`
-	// CredentialsFile is a NATS credentials file, CAFile the certificate of the broker's authority.
+	Peer `yaml:",inline"`
+	// CredentialsFile is a NATS credentials file.
 	CredentialsFile string `yaml:"credentials-file"`
-	CAFile          string `yaml:"ca-file"`
 }
 
 // Feed publishes the log as CloudEvents: to a subject of NATS JetStream (nats:// or tls://), or by HTTP POST (http:// or
@@ -124,7 +131,7 @@ func ParseSettings(section *yaml.Node) (Settings, error) {
 	if err == nil {
 		d := yaml.NewDecoder(strings.NewReader(string(text)))
 		d.KnownFields(true)
-		if err = d.Decode(&s); errors.Is(err, io.EOF) {
+		if err = inWords(d.Decode(&s)); errors.Is(err, io.EOF) {
 			err = nil
 		}
 	}
@@ -135,6 +142,26 @@ func ParseSettings(section *yaml.Node) (Settings, error) {
 		return Settings{}, fmt.Errorf("%w: %w", ErrSettings, err)
 	}
 	return s, nil
+}
+
+var (
+	unknownSetting = regexp.MustCompile(`line \d+: field (\S+) not found in type \S+`)
+	anotherKind    = regexp.MustCompile("line \\d+: cannot unmarshal !!\\w+ (`.*`) into \\S+")
+	group          = regexp.MustCompile(`line \d+: cannot unmarshal !!\w+ into \S+`)
+)
+
+// inWords says what the YAML decoder found in words of the file, not of this program.
+func inWords(err error) error {
+	var kinds *yaml.TypeError
+	if !errors.As(err, &kinds) {
+		return err
+	}
+	for i, text := range kinds.Errors {
+		text = unknownSetting.ReplaceAllString(text, "there is no setting $1")
+		text = group.ReplaceAllString(text, "there is a list or a group of settings where a single value is expected, or the other way round")
+		kinds.Errors[i] = anotherKind.ReplaceAllString(text, "$1 is not the kind of value that is expected there")
+	}
+	return errors.New(strings.Join(kinds.Errors, "; "))
 }
 
 // Names lists the reactions that are set up, in the file's order.
@@ -221,14 +248,19 @@ func (s *Settings) check() error {
 			*d = fallback
 		}
 	}
+	peer := func(at string, p *Peer, schemes ...string) {
+		address(at+": url", p.URL, schemes...)
+		file(at+": token-file", p.TokenFile)
+		file(at+": ca-file", p.CAFile)
+	}
 	for i := range s.Alertmanagers {
 		a := &s.Alertmanagers[i]
-		address("alertmanager "+a.Name+": url", a.URL, "http", "https")
+		peer("alertmanager "+a.Name, &a.Peer, "http", "https")
 		a.check("alertmanager "+a.Name, wrong)
 	}
 	for i := range s.Webhooks {
 		w := &s.Webhooks[i]
-		address("webhooks "+w.Name+": url", w.URL, "http", "https")
+		peer("webhooks "+w.Name, &w.Peer, "http", "https")
 		if w.SecretFile == "" {
 			wrong("webhooks "+w.Name+": secret-file", "the name of the file with the secret")
 		}
@@ -239,9 +271,8 @@ func (s *Settings) check() error {
 		m.check(wrong, file)
 	}
 	broker := func(at string, b *Broker, stream, subject string, schemes ...string) {
-		address(at+": url", b.URL, schemes...)
+		peer(at, &b.Peer, schemes...)
 		file(at+": credentials-file", b.CredentialsFile)
-		file(at+": ca-file", b.CAFile)
 		if strings.HasPrefix(b.URL, "http") {
 			return
 		}
@@ -330,7 +361,7 @@ func (m *Mail) check(wrong func(at, expected string), file func(at, path string)
 }
 
 // view is a change as a receiver sees it, and whether it does: an alert that it does not get any more is over for it.
-func (w *Wanted) view(c Change) (Change, bool) {
+func (w *Wanted) view(c change) (change, bool) {
 	now, before := c.Alert.State != Resolved && w.takes(&c.Alert), c.Was != nil && w.takes(c.Was)
 	if !before {
 		c.Was = nil

@@ -20,7 +20,7 @@ import (
 type webhook struct {
 	*Webhook
 	r      *Reactions
-	client *http.Client
+	client *client
 	key    []byte
 }
 
@@ -34,7 +34,11 @@ func newWebhook(r *Reactions, w *Webhook) (*webhook, error) {
 	if !ok || err != nil || len(key) < 24 || len(key) > 64 {
 		return nil, fmt.Errorf("%w: webhooks %s: secret-file: expected whsec_ and 24 to 64 bytes in base64", ErrSettings, w.Name)
 	}
-	return &webhook{Webhook: w, r: r, client: newClient(), key: key}, nil
+	c, err := newClient(&w.Peer, "")
+	if err != nil {
+		return nil, fmt.Errorf("webhook %s: %w", w.Name, err)
+	}
+	return &webhook{Webhook: w, r: r, client: c, key: key}, nil
 }
 
 // told is the body of a webhook.
@@ -76,6 +80,6 @@ func (w *webhook) send(ctx context.Context, m *message.Message) error {
 	stamp := strconv.FormatInt(w.r.c.Clock().Unix(), 10)
 	mac := hmac.New(sha256.New, w.key)
 	fmt.Fprintf(mac, "%s.%s.%s", m.UUID, stamp, body)
-	return postTo(ctx, w.client, w.URL, http.Header{"Content-Type": {"application/json"}, "Webhook-Id": {m.UUID}, "Webhook-Timestamp": {stamp},
+	return w.client.post(ctx, http.Header{"Content-Type": {"application/json"}, "Webhook-Id": {m.UUID}, "Webhook-Timestamp": {stamp},
 		"Webhook-Signature": {"v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))}}, body)
 }

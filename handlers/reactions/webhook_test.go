@@ -37,6 +37,9 @@ func newHook(t *testing.T) *hook {
 	h := &hook{status: http.StatusNoContent}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		if got := r.Header.Get("Authorization"); got != "Bearer who we are" {
+			t.Errorf("the token is %q", got)
+		}
 		if err := verifier.Verify(body, r.Header); err != nil {
 			t.Error(err)
 		}
@@ -51,7 +54,7 @@ func newHook(t *testing.T) *hook {
 		w.WriteHeader(h.status)
 	}))
 	t.Cleanup(h.Close)
-	h.section = "page: https://traga.example.org/\nwebhooks:\n  - {name: hook, url: \"" + h.URL + "/in\", secret-file: " + file(t, secret) + "}\n"
+	h.section = "page: https://traga.example.org/\nwebhooks:\n  - {name: hook, url: \"" + h.URL + "/in\", token-file: " + file(t, "who we are\n") + ", secret-file: " + file(t, secret) + "}\n"
 	return h
 }
 

@@ -30,6 +30,7 @@ type world struct {
 	dir      string // of the journal
 	store    *memstore.Store
 	recorder *record.Recorder
+	inbound  reactions.Recorder // what records that come from brokers go to; the recorder when nil
 	clock    func() time.Time
 	logged   *lines
 
@@ -97,9 +98,12 @@ func (w *world) start(section string, publishers ...reactions.Publisher) (stop f
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	if w.inbound == nil {
+		w.inbound = w.recorder
+	}
 	journal := w.journal()
 	ctx, cancel := context.WithCancel(w.t.Context())
-	r, err := reactions.New(ctx, reactions.Config{Settings: settings, Journal: journal, Events: w.store, Recorder: w.recorder, Clock: w.clock,
+	r, err := reactions.New(ctx, reactions.Config{Settings: settings, Journal: journal, Events: w.store, Recorder: w.inbound, Clock: w.clock,
 		Log:  slog.New(slog.NewTextHandler(w.logged, nil)),
 		Book: func(context.Context) (*protocol.Book, error) { return protocol.NewBook(), nil },
 		Alerts: func(ctx context.Context, _ time.Time) ([]obligations.Alert, events.Position, error) {

@@ -10,12 +10,15 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"time"
 
 	"traga.internal/aggregates/access"
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 	"traga.internal/handlers/consult"
+	"traga.internal/handlers/evidence"
+	"traga.internal/handlers/outage"
 	"traga.internal/projections"
 	"traga.internal/projections/obligations"
 	"traga.internal/projections/status"
@@ -31,7 +34,7 @@ type pages struct{ byName map[string]*template.Template }
 func newPages() *pages {
 	p := &pages{byName: map[string]*template.Template{}}
 	frame := template.Must(template.ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/lanes.html"))
-	for _, name := range []string{"overview", "cases", "case", "entry", "region", "directory", "sign-in", "why", "access", "error"} {
+	for _, name := range []string{"overview", "cases", "case", "entry", "region", "directory", "sign-in", "why", "access", "proof", "caseproof", "error"} {
 		p.byName[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return p
@@ -59,7 +62,8 @@ type page struct {
 	reason consult.Reason
 
 	status   int
-	leadTo   string // where the reader is sent instead; empty for a page of its own
+	leadTo   string         // where the reader is sent instead; empty for a page of its own
+	file     *evidence.File // what the reader is sent instead; nil for a page of its own
 	template string
 	Title    string
 	Section  string // which entry of the menu this page belongs to
@@ -108,6 +112,10 @@ func (s *site) page(fill func(context.Context, *page) error) http.Handler {
 			http.Redirect(w, r, p.leadTo, http.StatusSeeOther)
 			return
 		}
+		if err == nil && p.file != nil {
+			s.send(w, p.file)
+			return
+		}
 		if err == nil {
 			err = p.render(p.template)
 		}
@@ -130,6 +138,18 @@ func (s *site) page(fill func(context.Context, *page) error) http.Handler {
 		w.WriteHeader(p.status)
 		_ = s.pages.byName[p.template].ExecuteTemplate(w, "frame", p) // the reader has gone
 	})
+}
+
+// send sends a file to be kept.
+func (s *site) send(w http.ResponseWriter, f *evidence.File) {
+	h := w.Header()
+	for name, value := range pageHeaders {
+		h.Set(name, value)
+	}
+	h.Set("Content-Type", f.MediaType)
+	h.Set("Content-Disposition", `attachment; filename="`+f.Name+`"`)
+	h.Set("Content-Length", strconv.Itoa(len(f.Content)))
+	_, _ = w.Write(f.Content) // the reader has gone
 }
 
 func (s *site) begin(r *http.Request) *page {
@@ -245,6 +265,15 @@ func (p *page) Kosovo() bool { return p.kosovo }
 func (p *page) Demo() string { return p.site.demo }
 
 // Past reports whether the page shows another point of view than now; Future, that it is one still to come.
+
+// Away is since when the store can't be reached, and what is shown may lack the newest entries; nil while it can.
+func (p *page) Away() *time.Time {
+	if since, away := outage.Since(p.request.Context()); away {
+		return &since
+	}
+	return nil
+}
+
 func (p *page) Past() bool   { return !p.asOf.IsNow() }
 func (p *page) Future() bool { return !p.asOf.Instant.IsZero() && p.asOf.Instant.After(p.now) }
 

@@ -20,7 +20,9 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
+	"traga.internal/events/ledger"
 	"traga.internal/handlers/consult"
+	"traga.internal/handlers/evidence"
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
 	"traga.internal/projections/accesslog"
@@ -36,7 +38,7 @@ type Log interface {
 	Head(ctx context.Context) (events.Position, error)
 }
 
-// Config is what the pages work with. All fields are required but Recorder, SignIns, Secure and Demo.
+// Config is what the pages work with. All fields are required but Recorder, Evidence, Believed, SignIns, Secure and Demo.
 type Config struct {
 	Store Log
 	// Book gives the rules and calendars as they are on record now.
@@ -48,6 +50,10 @@ type Config struct {
 	Log   *slog.Logger
 	// Recorder records what a form says; nil where the pages only show.
 	Recorder Recorder
+	// Evidence makes proofs and exports; nil, or without a source, where the store has no ledger.
+	Evidence *evidence.Exporter
+	// Believed is the policy of this log, by which a bundle is checked whose reader brings none.
+	Believed func(context.Context) (*ledger.Policy, error)
 	// SignIns says how people sign in; nil where they need not.
 	SignIns SignIns
 	// Secure says that the pages are reached over TLS only.
@@ -94,16 +100,18 @@ type site struct {
 	demo      string
 	registers *registers.Registers
 	recorder  Recorder
+	exports   *evidence.Exporter
+	believed  func(context.Context) (*ledger.Policy, error)
 	signIns   SignIns
 	secure    bool
 	pages     *pages
 	static    map[string]asset
 }
 
-// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /cases/{n}/access, /alerts/{id}, /region, /directory, /sign-in, /static/{file}, and a plain
+// Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /cases/{n}/access, /cases/{n}/proof, /proof, /alerts/{id}, /region, /directory, /sign-in, /static/{file}, and a plain
 // "not found" page for every address that nothing else on the mux answers.
 func Register(mux *http.ServeMux, c Config) {
-	s := &site{log: c.Store, desk: c.Desk, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo, signIns: c.SignIns, secure: c.Secure, recorder: c.Recorder}
+	s := &site{log: c.Store, desk: c.Desk, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo, signIns: c.SignIns, secure: c.Secure, recorder: c.Recorder, exports: c.Evidence, believed: c.Believed}
 	s.register(mux)
 }
 
@@ -116,6 +124,11 @@ func (s *site) register(mux *http.ServeMux) {
 	mux.Handle("GET /cases/{n}/entries/{id}", s.page(s.entry))
 	mux.Handle("GET /cases/{n}/access", s.page(s.access))
 	mux.HandleFunc("POST /cases/{n}/why", s.why)
+	mux.Handle("GET /cases/{n}/proof", s.page(s.caseProof))
+	mux.Handle("POST /cases/{n}/export", s.page(s.export))
+	mux.Handle("POST /cases/{n}/tamper", s.page(s.tamper))
+	mux.Handle("GET /proof", s.page(s.proof))
+	mux.Handle("POST /proof", s.page(s.checkBundle))
 	mux.Handle("GET /alerts/{id}", s.page(s.alert))
 	mux.Handle("GET /region", s.page(s.region))
 	mux.Handle("GET /directory", s.page(s.whoIsWho))

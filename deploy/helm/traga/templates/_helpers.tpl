@@ -17,7 +17,9 @@ data: /data
 keys: /keys
 listen: 0.0.0.0:8080
 behind-proxy: true
+{{- if .root.Values.settings }}
 {{ toYaml .root.Values.settings }}
+{{- end }}
 {{- if .reactions }}
 reactions:
 {{ toYaml .root.Values.reactions | indent 2 }}
