@@ -461,6 +461,8 @@ func TestAnErasureWhileTheReadModelsFollow(t *testing.T) {
 		t.Errorf("%+v, %v", list, err)
 	}
 	close(busy)
+	// The case's row moves into the past, as the read model remembers it.
+	n.must(t, mk, prison, &events.TreatmentPlanAdopted{Plan: "p-1", Goals: []string{"g"}, Participated: true})
 	n.erased(t, asked) // waits until the read models have seen everything
 	stop()
 	work.Wait()
