@@ -170,7 +170,11 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 		return nil, err
 	}
 	if at.address == "" { // on a cluster the engine itself begins anew when the log is another one
-		if err := aheadOfLog(ctx, n.engine, n.store); err != nil {
+		states, err := n.engine.List(ctx)
+		if err == nil {
+			err = aheadOfLog(ctx, states, n.store)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

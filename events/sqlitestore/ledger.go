@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"traga.internal/events"
@@ -72,6 +73,34 @@ func (l *Ledger) Leaves(ctx context.Context, from, to int64) iter.Seq2[Leaf, err
 	return l.explained(ctx, "read the ledger", l.rows.leaves(ctx, from, to))
 }
 
+// Originals yields the log's events in order, after a position. A yielded error is terminal.
+func (s *Store) Originals(ctx context.Context, after events.Position) iter.Seq2[events.Original, error] {
+	return func(yield func(events.Original, error) bool) {
+		l, err := s.Ledger()
+		var from int64
+		if err == nil && after != events.Start {
+			from, err = l.Place(ctx, after)
+			from++
+		}
+		var tree ledger.Tree
+		if err == nil {
+			tree, err = l.Tree(ctx)
+		}
+		if err != nil {
+			yield(events.Original{}, err)
+			return
+		}
+		for leaf, err := range l.Leaves(ctx, from, tree.Size) {
+			if err == nil && leaf.Event.ID == uuid.Nil {
+				continue // heads
+			}
+			if !yield(events.Original{Recorded: leaf.Event, Tag: leaf.Tag}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // StreamLeaves yields the leaves of a stream's events in order, from a revision on, as Leaves does.
 func (l *Ledger) StreamLeaves(ctx context.Context, stream string, from uint64) iter.Seq2[Leaf, error] {
 	return l.explained(ctx, "read a stream in the ledger", l.rows.streamLeaves(ctx, stream, from))
@@ -123,9 +152,20 @@ func (l *Ledger) CosignedAt(ctx context.Context, witness string) (time.Time, err
 // AppendHeads ends the log with a leaf of heads, unless it ends with one or has no event, and gives the tree. recorded
 // is when the last event was recorded.
 func (l *Ledger) AppendHeads(ctx context.Context) (tree ledger.Tree, recorded time.Time, err error) {
+	return l.appendHeads(ctx, false)
+}
+
+// RepeatHeads does so even where the log ends with a leaf of heads: a checkpoint by another key needs a size of its own.
+func (l *Ledger) RepeatHeads(ctx context.Context) (tree ledger.Tree, recorded time.Time, err error) {
+	return l.appendHeads(ctx, true)
+}
+
+func (l *Ledger) appendHeads(ctx context.Context, again bool) (tree ledger.Tree, recorded time.Time, err error) {
 	err = l.write(ctx, "end the ledger with its heads", func(ctx context.Context, w *writer) error {
-		if err := w.appendHeads(ctx); err != nil {
-			return err
+		if w.head > w.headsAfter || again && w.head > 0 {
+			if err := w.appendHeads(ctx); err != nil {
+				return err
+			}
 		}
 		tree, recorded = w.edge.Tree(), w.recordedAt
 		return nil
@@ -186,11 +226,8 @@ func (l *Ledger) write(ctx context.Context, doing string, run func(context.Conte
 	return err
 }
 
-// appendHeads adds a leaf of heads to the tree, unless nothing came since the last.
+// appendHeads adds a leaf of heads to the tree.
 func (w *writer) appendHeads(ctx context.Context) error {
-	if w.head == w.headsAfter {
-		return nil
-	}
 	if w.heads == nil {
 		if err := w.storeNodes(ctx); err != nil { // the streams' last leaves may be among them
 			return err

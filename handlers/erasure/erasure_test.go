@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,6 +25,7 @@ import (
 	"traga.internal/projections/obligations"
 	verdicts "traga.internal/projections/safeguards"
 	"traga.internal/projections/status"
+	"traga.internal/projections/timeline"
 )
 
 const (
@@ -170,7 +172,7 @@ func (n *node) risks(t *testing.T) string {
 					if err := rows.Scan(&risk); err != nil {
 						return err
 					}
-					if risk != "" {
+					if risk != "" && !strings.HasPrefix(risk, "erased:") {
 						out = append(out, number+"="+risk)
 					}
 				}
@@ -222,6 +224,10 @@ func (n *node) erased(t *testing.T, asked record.Receipt) {
 	if got, want := n.risks(t), other+"=medium"; got != want {
 		t.Errorf("the read model says %q, want %q", got, want)
 	}
+	list, _, err := status.List(t.Context(), n.engine, status.Query{Text: mk})
+	if err != nil || len(list) != 1 || list[0].RiskLevel != nil || len(list[0].Withheld) != 1 || list[0].Withheld[0].Reason != events.Erased {
+		t.Errorf("the list of cases says %+v, %v", list, err)
+	}
 }
 
 func TestAnErasureLeavesNothingInAnyFile(t *testing.T) {
@@ -231,8 +237,21 @@ func TestAnErasureLeavesNothingInAnyFile(t *testing.T) {
 	if got := holds(t, dir); len(got) == 0 || strings.Contains(strings.Join(got, " "), "log.db") {
 		t.Fatalf("before it, the marker stands in %v: the read model, and never the log", got)
 	}
+	hashes := func() (list []string) {
+		for r, err := range n.store.ReadStream(t.Context(), events.CaseStream(mk), 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, timeline.Hash(&r))
+		}
+		return list
+	}
+	before := hashes()
 	asked := n.must(t, second, directorate, request())
 	list, err := n.runner.Once(t.Context())
+	if after := hashes(); !slices.Equal(before, after) {
+		t.Errorf("the hashes of the entries are other ones: %v, before %v", after, before)
+	}
 	if err != nil || len(list) != 1 || !list[0].Done || list[0].Case != second || list[0].Keys != 3 {
 		t.Fatalf("%+v, %v", list, err)
 	}
