@@ -341,6 +341,12 @@ func TestLimits(t *testing.T) {
 	if a := h.do("GET", "/v1/secret", append(from("192.0.2.2"), bearer, "Bearer x.y.z")...); a.status != 401 {
 		t.Errorf("from elsewhere: %v", a)
 	}
+	for range 101 {
+		last = h.do("POST", "/sign-out", from("192.0.2.3")...)
+	}
+	if last.status != 429 {
+		t.Errorf("the 101st write that anyone may: %v", last)
+	}
 	raw := h.token(dimova, time.Hour)
 	if a := h.do("GET", "/v1/secret", append(from("192.0.2.1"), bearer, "Bearer "+raw)...); a.status != 200 {
 		t.Errorf("a good one from there is not kept out by the others: %v", a)
