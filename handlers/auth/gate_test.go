@@ -112,7 +112,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"no audience":                     sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.Audience(nil) }),
 		"no expiry":                       sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.Expiration(time.Time{}) }),
 		"expired":                         sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.Expiration(h.clock.Now()) }),
-		"not yet":                         sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.NotBefore(h.clock.Now().Add(time.Minute)) }),
+		"not yet":                         sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.NotBefore(h.clock.Now().Add(30 * time.Minute)) }),
 		"never issued":                    sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.JwtID(uuid.NewString()) }),
 		"no id":                           sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.JwtID("") }),
 		"no signature":                    parts[0] + "." + parts[1] + ".",
