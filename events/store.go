@@ -222,6 +222,9 @@ type Recorded struct {
 	Type       string
 	Metadata   json.RawMessage
 	Data       json.RawMessage
+	// Stored is the data as it is kept, where that is another form than Data: with its protected fields as package vault
+	// writes them. It is nil otherwise.
+	Stored json.RawMessage
 }
 
 // Appended says where the events of an Append went: the last of them.

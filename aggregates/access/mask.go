@@ -199,9 +199,15 @@ func (d *Decision) Ask(e *events.Event, c events.Category) events.Role {
 // Hidden says that a key of an answer about a case is not shown to this reader, and whom to ask.
 type Hidden struct {
 	Field    string          `json:"field"`
-	Reason   string          `json:"reason"` // hidden
+	Reason   string          `json:"reason"` // hidden, or erased
 	Category events.Category `json:"category"`
-	Ask      events.Role     `json:"ask"`
+	Ask      events.Role     `json:"ask,omitempty"`     // of what is hidden
+	Receipt  *uuid.UUID      `json:"receipt,omitempty"` // of what was erased: the id of the PersonalDataErased
+}
+
+// ErasedLevel says that the risk level was erased, by its receipt.
+func ErasedLevel(receipt uuid.UUID) Hidden {
+	return Hidden{Field: "riskLevel", Reason: events.Erased, Category: events.Risk, Receipt: &receipt}
 }
 
 // Hidden are those of the keys group and riskLevel of `case show` that the viewer may not see, whether there is something
