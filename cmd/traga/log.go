@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"traga.internal/events"
@@ -60,9 +59,6 @@ func openForWriting(ctx context.Context, dir, keys string, now func() time.Time,
 	if err != nil {
 		return nil, err
 	}
-	if inside(keys, dir) {
-		return nil, errors.Join(usagef("--keys: expected a directory that is not inside the store's: a copy of the store would hold its keys"), file.Close())
-	}
 	l, err := protect(ctx, file, keys, vault.WithClock(now))
 	if err != nil {
 		return nil, err
@@ -103,17 +99,6 @@ func aboutKeys(dir string, err error) error {
 		}
 	}
 	return err
-}
-
-// inside reports whether a directory is another one or lies in it.
-func inside(dir, other string) bool {
-	a, err1 := filepath.Abs(dir)
-	b, err2 := filepath.Abs(other)
-	if err1 != nil || err2 != nil {
-		return false
-	}
-	rel, err := filepath.Rel(b, a)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 // keysBeside is where the keys of a store are, unless it is said otherwise.
