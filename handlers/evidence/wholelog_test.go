@@ -276,6 +276,28 @@ func (p *place) reopenForCleanup() {
 	p.open()
 }
 
+// TestAKeystoreOfAnotherDay: a field that can't be opened, and that nobody said was erased, is named; so is one that another
+// keystore should open.
+func TestAKeystoreOfAnotherDay(t *testing.T) {
+	p, pinned := told(t)
+	trust := ledger.Trust{Pinned: pinned, Policy: p.policy(false)}
+	other, err := vault.Open(t.Context(), t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	s := p.source()
+	s.Opener = other
+	v, err := s.VerifyLog(t.Context(), trust, nil)
+	if err != nil || v.OK || v.Problems[0].Code != ledger.CodeWithheld {
+		t.Errorf("another keystore: %v, %v, want E-WITHHELD", v, err)
+	}
+	s.Opener = nil // without keys the log is verified all the same
+	if v, err := s.VerifyLog(t.Context(), trust, nil); err != nil || !v.OK {
+		t.Errorf("without keys: %v, %v", v, err)
+	}
+}
+
 func TestVerifyingIsInterrupted(t *testing.T) {
 	p, _ := told(t)
 	ctx, cancel := context.WithCancel(t.Context())
