@@ -211,8 +211,9 @@ func ErasedLevel(receipt uuid.UUID) Hidden {
 }
 
 // Hidden are those of the keys group and riskLevel of `case show` that the viewer may not see, whether there is something
-// to see or not. Of a nil Decision, which stands for seeing everything, there are none.
-func (d *Decision) Hidden() []Hidden {
+// to see or not. A summary shows a level of risk, but not another text that was recorded as one. Of a nil Decision, which
+// stands for seeing everything, there are none.
+func (d *Decision) Hidden(riskLevel *string) []Hidden {
 	var list []Hidden
 	if d == nil {
 		return nil
@@ -222,6 +223,9 @@ func (d *Decision) Hidden() []Hidden {
 		under []events.Category
 	}{{"group", groups}, {"riskLevel", []events.Category{events.Risk}}} {
 		i := slices.IndexFunc(key.under, func(c events.Category) bool { return d.Level(c) == Nothing })
+		if i < 0 && key.field == "riskLevel" && riskLevel != nil && d.Level(events.Risk) == Summarised && !slices.Contains(riskLevels, *riskLevel) {
+			i = 0
+		}
 		if i >= 0 {
 			list = append(list, Hidden{Field: key.field, Reason: events.Hidden, Category: key.under[i], Ask: d.Ask(nil, key.under[i])})
 		}

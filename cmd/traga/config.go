@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -157,12 +159,32 @@ func loadConfig(cmd *cobra.Command, environ []string) (*config, error) {
 	if err := c.merge(given, "flag"); err != nil {
 		return nil, err
 	}
+	if keys, data := c.get("keys"), c.get("data"); keys != "" && data != "" {
+		inside, err := within(data, keys)
+		if err != nil {
+			return nil, err
+		}
+		if inside {
+			return nil, usagef("keys (%s): expected a directory apart from the store's; whoever has a copy of the store must not have its keys with it", c.source["keys"])
+		}
+	}
 	for _, s := range known {
 		if v := c.get(s.key); s.toggle && v != "" && v != "true" && v != "false" {
 			return nil, usagef("%s (%s): expected true or false", s.key, c.source[s.key])
 		}
 	}
 	return c, nil
+}
+
+// within reports whether a path is a directory or below it.
+func within(dir, path string) (bool, error) {
+	dir, err1 := filepath.Abs(dir)
+	path, err2 := filepath.Abs(path)
+	if err := errors.Join(err1, err2); err != nil {
+		return false, err
+	}
+	below, err := filepath.Rel(dir, path)
+	return err == nil && below != ".." && !strings.HasPrefix(below, ".."+string(filepath.Separator)), nil
 }
 
 func (c *config) merge(values map[string]any, source string) error {

@@ -66,7 +66,7 @@ var errBad = errors.New("something is bad")
 
 // examine looks at everything. The error is that of the log.
 func (a *app) examine(ctx context.Context, s *source) ([]finding, error) {
-	list := examineDirectory(s.dir)
+	list := append(examineDirectory(s.dir), examineKeys(s.keys)...)
 	log, err := s.openLog(ctx)
 	if err != nil {
 		return append(list, finding{"log", "bad", err.Error()}), err
@@ -118,6 +118,35 @@ func examineDirectory(dir string) []finding {
 	if info.Mode().Perm()&0o077 != 0 {
 		list[0] = finding{"directory", "warning", fmt.Sprintf("others on this machine may be able to read it (mode %04o); personal data is inside: chmod 700", info.Mode().Perm())}
 	}
+	list = append(list, examineFiles(dir)...)
+	var disk unix.Statfs_t
+	if unix.Statfs(dir, &disk) == nil {
+		free := disk.Bavail * uint64(disk.Bsize)
+		state := "ok"
+		if free < 1<<30 {
+			state = "warning"
+		}
+		list = append(list, finding{"disk", state, fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))})
+	}
+	return list
+}
+
+// examineKeys looks at the directory of keys, if there is one yet.
+func examineKeys(dir string) []finding {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return []finding{{"keys", "bad", "their directory can't be read"}}
+	case info.Mode().Perm()&0o077 != 0:
+		return append([]finding{{"keys", "warning", fmt.Sprintf("others on this machine may be able to read their directory (mode %04o): chmod 700", info.Mode().Perm())}}, examineFiles(dir)...)
+	}
+	return append([]finding{{"keys", "ok", "others on this machine can't read them"}}, examineFiles(dir)...)
+}
+
+// examineFiles names the files below a directory that others can read.
+func examineFiles(dir string) (list []finding) {
 	walked := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -130,15 +159,6 @@ func examineDirectory(dir string) []finding {
 	})
 	if walked != nil {
 		list = append(list, finding{"files", "bad", "not all can be read"})
-	}
-	var disk unix.Statfs_t
-	if unix.Statfs(dir, &disk) == nil {
-		free := disk.Bavail * uint64(disk.Bsize)
-		state := "ok"
-		if free < 1<<30 {
-			state = "warning"
-		}
-		list = append(list, finding{"disk", state, fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))})
 	}
 	return list
 }

@@ -242,7 +242,7 @@ func scanRow(scan func(...any) error) (*row, error) {
 
 // find reads a key; nil if there is none.
 func (k *keystore) find(ctx context.Context, id string) (*row, error) {
-	r, err := scanRow(k.byID.QueryRowContext(ctx, id).Scan)
+	r, err := scanRow(k.byID.QueryRowContext(context.WithoutCancel(ctx), id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -315,7 +315,8 @@ func (k *keystore) dataVersion(ctx context.Context) (v int64, err error) {
 	}
 	k.asking.Lock()
 	defer k.asking.Unlock()
-	err = k.version.QueryRowContext(ctx, "PRAGMA data_version").Scan(&v)
+	// One caller who gives up must not cost all others the connection.
+	err = k.version.QueryRowContext(context.WithoutCancel(ctx), "PRAGMA data_version").Scan(&v)
 	return v, err
 }
 

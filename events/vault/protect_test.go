@@ -106,6 +106,10 @@ func TestAnyValueReadsBackByteForByte(t *testing.T) {
 		if _, err := w.Append(t.Context(), events.CaseStream(mk), events.Any, p); err != nil {
 			rt.Fatal(err)
 		}
+		stored, _, _ := w.log.Lookup(t.Context(), p.ID)
+		if size := len(p.Type) + len(stored.Metadata) + len(stored.Data); w.StoredSize(p) != size {
+			rt.Fatalf("it takes %d bytes, and was said to take %d", size, w.StoredSize(p))
+		}
 		r, ok, err := w.Lookup(t.Context(), p.ID)
 		if err != nil || !ok || string(r.Data) != string(p.Data) {
 			rt.Fatalf("%s reads as %s, %v", p.Data, r.Data, err)

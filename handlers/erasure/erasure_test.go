@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -421,5 +422,51 @@ func TestAKilledProcessComesToOneCompletion(t *testing.T) {
 				t.Errorf("the marker still stands in %v", got)
 			}
 		})
+	}
+}
+
+// While the read models follow the log, entries of the very case come in all the time: what was folded before the erasure is
+// not written after it.
+func TestAnErasureWhileTheReadModelsFollow(t *testing.T) {
+	dir := t.TempDir()
+	n := mustOpen(t, dir)
+	n.fill(t)
+	asked := n.must(t, mk, directorate, request())
+	ctx, stop := context.WithCancel(t.Context())
+	var work sync.WaitGroup
+	work.Go(func() {
+		if err := n.engine.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	busy, begun := make(chan struct{}), make(chan struct{})
+	work.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-busy:
+				return
+			default:
+			}
+			if _, err := n.does(t.Context(), mk, prison, &events.SupportProvided{Service: fmt.Sprint("books ", i)}); err != nil {
+				t.Error(err)
+				return
+			}
+			if i == 20 {
+				close(begun)
+			}
+		}
+	})
+	<-begun
+	if list, err := n.runner.Once(t.Context()); err != nil || len(list) != 1 || !list[0].Done {
+		t.Errorf("%+v, %v", list, err)
+	}
+	close(busy)
+	// The case's row moves into the past, as the read model remembers it.
+	n.must(t, mk, prison, &events.TreatmentPlanAdopted{Plan: "p-1", Goals: []string{"g"}, Participated: true})
+	n.erased(t, asked) // waits until the read models have seen everything
+	stop()
+	work.Wait()
+	if got := holds(t, dir); len(got) > 0 {
+		t.Errorf("the marker stands in %v", got)
 	}
 }

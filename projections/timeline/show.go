@@ -106,7 +106,7 @@ func (c *Case) Show() Summary {
 			next = o
 		}
 	}
-	s.Withheld = c.sight.Hidden()
+	s.Withheld = c.sight.Hidden(s.RiskLevel)
 	for _, w := range s.Withheld {
 		if w.Field == "riskLevel" {
 			s.RiskLevel = nil
