@@ -356,6 +356,9 @@ func TestTheComposeFile(t *testing.T) {
 		if tells := strings.Contains(string(out), `"reactions"`); tells != (name == "traga-1") {
 			t.Errorf("%s tells others: %v; one node must, and only one", name, tells)
 		}
+		if keeps := s.Environment["TRAGA_LEDGER"] != nil; keeps != (name == "traga-1") {
+			t.Errorf("%s keeps the ledger: %v; one node must, and only one", name, keeps)
+		}
 	}
 	if nodes != 3 {
 		t.Errorf("%d nodes of the event store", nodes)

@@ -54,10 +54,10 @@ func beginStore(t *testing.T, listen, file string) (*process, string) {
 	return begin(t, `on (\S+)\n`, "esdbserver", "--listen", listen, "--file", file)
 }
 
-func beginNode(t *testing.T, store, data, keys string) (*process, string) {
+func beginNode(t *testing.T, store, data, keys string, more ...string) (*process, string) {
 	t.Helper()
-	return begin(t, `on (http://\S+)\n`, "traga", "serve", "--store", "esdb://"+store+"?tls=false", "--data", data, "--keys", keys,
-		"--listen", "127.0.0.1:0", "--insecure-no-auth")
+	return begin(t, `on (http://\S+)\n`, "traga", append([]string{"serve", "--store", "esdb://" + store + "?tls=false", "--data", data, "--keys", keys,
+		"--listen", "127.0.0.1:0", "--insecure-no-auth"}, more...)...)
 }
 
 // tell sends an action record, and says how it was answered.
@@ -163,7 +163,7 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 	file, keys := filepath.Join(dir, "log"), filepath.Join(dir, "keys")
 	data := []string{filepath.Join(dir, "1"), filepath.Join(dir, "2")}
 	server, store := beginStore(t, "127.0.0.1:0", file)
-	first, one := beginNode(t, store, data[0], keys)
+	first, one := beginNode(t, store, data[0], keys, "--ledger")
 	second, two := beginNode(t, store, data[1], keys)
 
 	const cases = 12
@@ -184,7 +184,7 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 	first.kill()
 	second.kill()
 	var up sync.WaitGroup
-	up.Go(func() { first, one = beginNode(t, store, data[0], keys) })
+	up.Go(func() { first, one = beginNode(t, store, data[0], keys, "--ledger") })
 	up.Go(func() { second, two = beginNode(t, store, data[1], keys) })
 	up.Wait()
 	var alerts []struct{ Case, Obligation string }
@@ -252,6 +252,14 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 	eventually(t, "the node that was away shows what was recorded meanwhile", shows(two, cases+10))
 	if strings.Contains(second.text.String(), "built anew") {
 		t.Errorf("it built its read models anew: %s", second.text)
+	}
+
+	eventually(t, "the node that keeps the ledger has what is recorded sealed", func() bool {
+		code, _ := get(t, one+"/v1/checkpoint", nil)
+		return code == http.StatusOK
+	})
+	if code, _ := get(t, two+"/v1/checkpoint", nil); code == http.StatusOK {
+		t.Error("the other node has a checkpoint, too")
 	}
 
 	// The store goes away.

@@ -42,6 +42,7 @@ func serviceSettings() []setting {
 		{key: "listen", fallback: "127.0.0.1:8080", help: "address to serve on, as HOST:PORT"},
 		{key: "data", help: "directory of the store and its read models"},
 		{key: "store", help: "address of an EventStoreDB cluster that holds the log, such as esdb://HOST:PORT; --data is then for read models", secret: true},
+		{key: "ledger", toggle: true, help: "with --store: this node keeps the ledger and has it signed; one node of a cluster does"},
 		{key: "keys", help: "directory of the keys, apart from the store (DATA.keys)"},
 		{key: "hosts", help: "names that traga is asked by, with commas between them"},
 		{key: "tls.cert", help: "file of the TLS certificate, in PEM"},

@@ -41,7 +41,7 @@ func (a *app) serveCommand() *cobra.Command {
 	c := &cobra.Command{Use: "serve --data DIR [--store URL]", Short: "Serve the pages and the API on a store", Args: cobra.NoArgs,
 		Long: `Serve the pages, the HTTP API and the metrics on the store in a directory, which is made if it is not there.
 With --store the log is in an EventStoreDB cluster, which any number of traga processes may share; each keeps its read models in a
-directory of its own.
+directory of its own. One of them keeps the ledger (--ledger).
 
 Whoever asks must sign in: with a token (traga token issue), or at an identity provider (--oidc-issuer, --oidc-client-id). To be
 reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and --behind-proxy) and its names (--hosts).`,
@@ -69,7 +69,7 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
-			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store"), keys: c.keys()}, log, a.now, "", e, seals)
+			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store"), keys: c.keys(), ledger: c.on("ledger")}, log, a.now, "", e, seals)
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
@@ -216,8 +216,9 @@ func (n *node) health(ctx context.Context) error {
 
 func (n *node) ready(ctx context.Context) error {
 	var clock *esdbstore.ClockError
-	if err := n.health(ctx); errors.As(err, &clock) {
-		return clock
+	var halt *esdbstore.HaltError
+	if err := n.health(ctx); errors.As(err, &clock) || errors.As(err, &halt) {
+		return err
 	} else if err != nil {
 		return errors.New("the store does not answer")
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"traga.internal/events"
+	"traga.internal/events/internal/treefile"
 	"traga.internal/events/ledger"
 )
 
@@ -27,13 +28,7 @@ type Ledger struct {
 }
 
 // Leaf is a leaf of the ledger with what it was made from.
-type Leaf struct {
-	Place int64
-	Bytes []byte          // as they follow from the event, or as they are stored for heads
-	Hash  ledger.Hash     // as stored in the tree; that of Bytes, unless something was altered
-	Event events.Recorded // as stored; without an id where the leaf is one of heads
-	Tag   ledger.Tag      // of the event's stream
-}
+type Leaf = treefile.Leaf
 
 // Ledger is the store's ledger, or fails with ErrNoLedger.
 func (s *Store) Ledger() (*Ledger, error) {

@@ -27,6 +27,15 @@ import (
 //go:embed schema.sql
 var Schema string
 
+// Leaf is a leaf of the ledger with what it was made from.
+type Leaf struct {
+	Place int64
+	Bytes []byte          // as they follow from the event, or as they are stored for heads
+	Hash  ledger.Hash     // as stored in the tree; that of Bytes, unless something was altered
+	Event events.Recorded // as stored; without an id where the leaf is one of heads
+	Tag   ledger.Tag      // of the event's stream
+}
+
 // Tables reads and extends the tables over one database or connection. Its methods are as safe for concurrent use
 // as that is. What they find wrong in the file matches events.ErrDamaged.
 type Tables struct {
