@@ -407,7 +407,7 @@ func TestTheDocumentsCommandsExist(t *testing.T) {
 			if strings.HasPrefix(line, "```") {
 				inside = !inside
 			}
-			at := regexp.MustCompile(`(?:^(?:\./)?traga |-- traga |run .*traga-1 |exec .*traga-1 traga )((?:[a-z]+ )?[a-z]+)\b(.*)`).FindStringSubmatch(line)
+			at := regexp.MustCompile(`(?:^(?:\./)?traga |-- traga |run .*traga-1 |exec .*traga-1 traga )((?:[a-z]+ )?[a-z][a-z-]*)\b(.*)`).FindStringSubmatch(line)
 			if !inside || at == nil || strings.HasPrefix(strings.TrimSpace(line), "#") {
 				continue
 			}
