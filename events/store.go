@@ -200,6 +200,16 @@ type Call struct {
 	Stream   string
 	Expected Expected
 	Proposed []Proposed
+	// RecordedAt, if set, is when the events were recorded elsewhere: they are copies, and their time is kept as it is.
+	RecordedAt time.Time
+	// Tag, if set, stands for the stream in the ledger elsewhere; a stream that the call begins keeps it.
+	Tag [16]byte
+}
+
+// Original is an event as another store may take it over: with what stands for its stream in the ledger.
+type Original struct {
+	Recorded
+	Tag [16]byte
 }
 
 // Recorded is an event as the store holds it.
@@ -212,6 +222,9 @@ type Recorded struct {
 	Type       string
 	Metadata   json.RawMessage
 	Data       json.RawMessage
+	// Stored is the data as it is kept, where that is another form than Data: with its protected fields as package vault
+	// writes them. It is nil otherwise.
+	Stored json.RawMessage
 }
 
 // Appended says where the events of an Append went: the last of them.

@@ -88,7 +88,7 @@ func ruleOf(f reflect.StructField, full string) (rule, bool) {
 	case enum != "":
 		closed = strings.Split(enum, "|")
 	case full == "RiskLevelChanged.from", full == "RiskLevelChanged.to": // texts in the catalogue; they are an assessment's levels
-		closed = []string{"low", "medium", "high"}
+		closed = riskLevels
 	}
 	switch protect := f.Tag.Get("protect"); protect {
 	case "":
@@ -118,6 +118,9 @@ func ruleOf(f reflect.StructField, full string) (rule, bool) {
 	}
 	return rule{}, false
 }
+
+// riskLevels are the values of a level of risk.
+var riskLevels = []string{"low", "medium", "high"}
 
 // groups are the categories that belonging to a group can tell of: sex, age and origin, that it is the first sentence, a
 // disability. Whoever may not see one of them is shown no group: that one is hidden would tell which.

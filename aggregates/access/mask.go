@@ -199,14 +199,21 @@ func (d *Decision) Ask(e *events.Event, c events.Category) events.Role {
 // Hidden says that a key of an answer about a case is not shown to this reader, and whom to ask.
 type Hidden struct {
 	Field    string          `json:"field"`
-	Reason   string          `json:"reason"` // hidden
+	Reason   string          `json:"reason"` // hidden, or erased
 	Category events.Category `json:"category"`
-	Ask      events.Role     `json:"ask"`
+	Ask      events.Role     `json:"ask,omitempty"`     // of what is hidden
+	Receipt  *uuid.UUID      `json:"receipt,omitempty"` // of what was erased: the id of the PersonalDataErased
+}
+
+// ErasedLevel says that the risk level was erased, by its receipt.
+func ErasedLevel(receipt uuid.UUID) Hidden {
+	return Hidden{Field: "riskLevel", Reason: events.Erased, Category: events.Risk, Receipt: &receipt}
 }
 
 // Hidden are those of the keys group and riskLevel of `case show` that the viewer may not see, whether there is something
-// to see or not. Of a nil Decision, which stands for seeing everything, there are none.
-func (d *Decision) Hidden() []Hidden {
+// to see or not. A summary shows a level of risk, but not another text that was recorded as one. Of a nil Decision, which
+// stands for seeing everything, there are none.
+func (d *Decision) Hidden(riskLevel *string) []Hidden {
 	var list []Hidden
 	if d == nil {
 		return nil
@@ -216,6 +223,9 @@ func (d *Decision) Hidden() []Hidden {
 		under []events.Category
 	}{{"group", groups}, {"riskLevel", []events.Category{events.Risk}}} {
 		i := slices.IndexFunc(key.under, func(c events.Category) bool { return d.Level(c) == Nothing })
+		if i < 0 && key.field == "riskLevel" && riskLevel != nil && d.Level(events.Risk) == Summarised && !slices.Contains(riskLevels, *riskLevel) {
+			i = 0
+		}
 		if i >= 0 {
 			list = append(list, Hidden{Field: key.field, Reason: events.Hidden, Category: key.under[i], Ask: d.Ask(nil, key.under[i])})
 		}

@@ -71,13 +71,15 @@ func (r *reader) caseFacts() {
 	}
 }
 
-// unknownLevel is a risk level that was decided on and can't be read any more.
-const unknownLevel = "\x00unknown"
+// unknown begins a risk level that was decided on and can't be read any more; the receipt of its erasure follows.
+const unknown = "\x00"
 
 // levelOf is the risk level that an entry says, which stands at a pointer in its data.
 func levelOf(said string, e *history.Entry, pointer string) string {
-	if slices.ContainsFunc(e.Withheld, func(w events.Withheld) bool { return w.Pointer == pointer }) {
-		return unknownLevel
+	for _, w := range e.Withheld {
+		if w.Pointer == pointer {
+			return unknown + w.Receipt.String()
+		}
 	}
 	return said
 }

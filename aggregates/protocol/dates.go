@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,7 +50,7 @@ func (t *Tracker) dates(s *slot, a *active, settled *fact, known func(*fact) boo
 // late by what nobody can read. date is what it is counted from, or before which.
 func (t *Tracker) alternate(a *active, plain offset, step *fact, date events.Date, before bool) offset {
 	state := caseState{RiskLevel: lastKnown(t.risks, int(step.entry.Revision)+1), SentenceMonths: t.sentenceAt(step)}
-	if state.RiskLevel != unknownLevel {
+	if !strings.HasPrefix(state.RiskLevel, unknown) {
 		return t.alternateIn(a, plain, state)
 	}
 	var latest offset

@@ -101,8 +101,10 @@ func (g *guard) asksFor(withheld []events.Withheld) bool {
 	}
 	for _, w := range withheld {
 		field, _, _ := strings.Cut(strings.TrimPrefix(w.Pointer, "/"), "/")
-		if _, rest, found := strings.Cut(g.source, "event."+field); found && (rest == "" || !isWord(rest[0])) {
-			return true
+		for _, rest := range strings.Split(g.source, "event."+field)[1:] {
+			if rest == "" || !isWord(rest[0]) {
+				return true
+			}
 		}
 	}
 	return false

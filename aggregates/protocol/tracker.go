@@ -3,7 +3,10 @@ package protocol
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"traga.internal/aggregates/calendar"
 	"traga.internal/aggregates/history"
@@ -108,7 +111,7 @@ func Over(book *Book, h *history.History) *Tracker {
 // what does not fit was refused when it was recorded.
 func (t *Tracker) Evolve(e *events.Event) {
 	slim := &events.Event{ID: e.ID, Type: e.Type, OccurredAt: e.OccurredAt, RecordedAt: e.RecordedAt, Revision: uint64(len(t.records)),
-		Jurisdiction: e.Jurisdiction, Actor: events.Actor{Role: e.Actor.Role, Institution: e.Actor.Institution}}
+		Jurisdiction: e.Jurisdiction, Actor: events.Actor{Role: e.Actor.Role, Institution: e.Actor.Institution}, Withheld: e.Withheld}
 	switch e.Data.(type) {
 	case *events.EntryCorrected, *events.EntryAnnulled:
 		slim.Data = e.Data
@@ -300,10 +303,21 @@ func (t *Tracker) ReleasedOn() events.Date {
 
 // RiskLevel is the risk level of the decision or assessment taken last, empty while there is none and where it was erased.
 func (t *Tracker) RiskLevel() string {
-	if level := lastKnown(t.risks, len(t.records)); level != unknownLevel {
+	if level := lastKnown(t.risks, len(t.records)); !strings.HasPrefix(level, unknown) {
 		return level
 	}
 	return ""
+}
+
+// RiskLevelErased says whether the risk level of the decision or assessment taken last was erased, and by which
+// PersonalDataErased.
+func (t *Tracker) RiskLevelErased() (receipt uuid.UUID, erased bool) {
+	text, erased := strings.CutPrefix(lastKnown(t.risks, len(t.records)), unknown)
+	if !erased {
+		return uuid.Nil, false
+	}
+	receipt, err := uuid.Parse(text)
+	return receipt, err == nil
 }
 
 // release is the first release that stands, by occurrence; nil while there is none.

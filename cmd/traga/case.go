@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -120,10 +121,21 @@ func showCase(w io.Writer, s timeline.Summary) {
 func shownOr(withheld []access.Hidden, field, value string) string {
 	for _, h := range withheld {
 		if h.Field == field {
+			if h.Reason == events.Erased {
+				return "erased" + receiptOf(h)
+			}
 			return fmt.Sprintf("hidden (%s); ask %s", h.Category, h.Ask)
 		}
 	}
 	return value
+}
+
+// receiptOf names the entry that says that something was erased, where it is known.
+func receiptOf(h access.Hidden) string {
+	if h.Receipt == nil {
+		return ""
+	}
+	return "; receipt " + h.Receipt.String()
 }
 
 func (a *app) caseTimelineCommand() *cobra.Command {
@@ -146,6 +158,20 @@ func (a *app) caseTimelineCommand() *cobra.Command {
 	return c
 }
 
+// erasedLines say which categories of an entry were erased, and by which entry.
+func erasedLines(list []timeline.Withheld) (lines []string) {
+	for _, w := range list {
+		line := "erased: " + string(w.Category)
+		if w.Receipt != nil {
+			line += "; receipt " + w.Receipt.String()
+		}
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
 func showTimeline(w io.Writer, number string, entries []timeline.Entry) {
 	zone := zoneOfCase(number)
 	for _, e := range entries {
@@ -159,6 +185,9 @@ func showTimeline(w io.Writer, number string, entries []timeline.Entry) {
 		}
 		if e.CorrectedBy != nil {
 			fmt.Fprintln(w, "                        corrected later; this is how it was first recorded")
+		}
+		for _, line := range erasedLines(e.Withheld) {
+			fmt.Fprintln(w, "                        "+line)
 		}
 		if e.AnnulledBy != nil {
 			fmt.Fprintln(w, "                        annulled later: entered in error")

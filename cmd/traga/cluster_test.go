@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,10 +54,10 @@ func beginStore(t *testing.T, listen, file string) (*process, string) {
 	return begin(t, `on (\S+)\n`, "esdbserver", "--listen", listen, "--file", file)
 }
 
-func beginNode(t *testing.T, store, data, keys string) (*process, string) {
+func beginNode(t *testing.T, store, data, keys string, more ...string) (*process, string) {
 	t.Helper()
-	return begin(t, `on (http://\S+)\n`, "traga", "serve", "--store", "esdb://"+store+"?tls=false", "--data", data, "--keys", keys,
-		"--listen", "127.0.0.1:0", "--insecure-no-auth")
+	return begin(t, `on (http://\S+)\n`, "traga", append([]string{"serve", "--store", "esdb://" + store + "?tls=false", "--data", data, "--keys", keys,
+		"--listen", "127.0.0.1:0", "--insecure-no-auth"}, more...)...)
 }
 
 // tell sends an action record, and says how it was answered.
@@ -161,7 +163,7 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 	file, keys := filepath.Join(dir, "log"), filepath.Join(dir, "keys")
 	data := []string{filepath.Join(dir, "1"), filepath.Join(dir, "2")}
 	server, store := beginStore(t, "127.0.0.1:0", file)
-	first, one := beginNode(t, store, data[0], keys)
+	first, one := beginNode(t, store, data[0], keys, "--ledger")
 	second, two := beginNode(t, store, data[1], keys)
 
 	const cases = 12
@@ -182,7 +184,7 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 	first.kill()
 	second.kill()
 	var up sync.WaitGroup
-	up.Go(func() { first, one = beginNode(t, store, data[0], keys) })
+	up.Go(func() { first, one = beginNode(t, store, data[0], keys, "--ledger") })
 	up.Go(func() { second, two = beginNode(t, store, data[1], keys) })
 	up.Wait()
 	var alerts []struct{ Case, Obligation string }
@@ -252,6 +254,14 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 		t.Errorf("it built its read models anew: %s", second.text)
 	}
 
+	eventually(t, "the node that keeps the ledger has what is recorded sealed", func() bool {
+		code, _ := get(t, one+"/v1/checkpoint", nil)
+		return code == http.StatusOK
+	})
+	if code, _ := get(t, two+"/v1/checkpoint", nil); code == http.StatusOK {
+		t.Error("the other node has a checkpoint, too")
+	}
+
 	// The store goes away.
 	server.kill()
 	for _, node := range []string{one, two} {
@@ -278,4 +288,70 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 	}
 	told(t, two, "MK-2026-000300", opened("MK-2026-000300", time.Now().AddDate(0, 0, -1)))
 	eventually(t, "the other node shows what was recorded after that", shows(one, cases+11))
+}
+
+// A log moves from the directory to a cluster and back. What is served from the copy is what the first store says, to the
+// letter, and a copy onto another log is refused.
+func TestStoreCopy(t *testing.T) {
+	dir := t.TempDir()
+	first, back, keys := filepath.Join(dir, "first"), filepath.Join(dir, "back"), filepath.Join(dir, "first.keys")
+	files, _ := filepath.Glob("../../handlers/simulate/testdata/scenarios/0[135]*.ndjson")
+	if code, _, errs := run(t, append([]string{"simulate", "--data", first}, files...)...); code != exitOK {
+		t.Fatal(errs)
+	}
+	_, store := beginStore(t, "127.0.0.1:0", filepath.Join(dir, "log"))
+	address := filepath.Join(dir, "address")
+	if err := os.WriteFile(address, []byte("esdb://"+store+"?tls=false\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var entries int
+	for i, way := range [][]string{{first, "@" + address}, {first, "@" + address}, {"@" + address, back}} {
+		code, out, errs := run(t, "store", "copy", "--from", way[0], "--to", way[1], "--json")
+		var result copyResult
+		if err := json.Unmarshal([]byte(out), &result); code != exitOK || err != nil {
+			t.Fatalf("copy %d: exit %d %s %v", i, code, errs, err)
+		}
+		if i == 0 {
+			entries = result.Copied
+		}
+		if want := []int{entries, 0, entries}[i]; result.Copied != want || result.Entries != entries || entries == 0 {
+			t.Errorf("copy %d: %+v, want %d of %d", i, result, want, entries)
+		}
+	}
+	_, node := beginNode(t, store, filepath.Join(dir, "node"), keys)
+	for _, args := range [][]string{{"case", "obligations", "MK-2026-0003"}, {"case", "knows", "MK-2026-0003", "--who", "mk-employment-skopje"}, {"case", "shares", "MK-2026-0003"}, {"alert", "list"}, {"matrix"}} {
+		args = append(args, "--json", "--at", "2026-05-20T12:00:00+02:00")
+		code, want, errs := run(t, append(args, "--data", first)...)
+		if code != exitOK {
+			t.Fatal(errs)
+		}
+		for name, from := range map[string][]string{"the cluster": {"--server", node}, "the copy of the copy": {"--data", back, "--keys", keys}} {
+			if code, got, errs := run(t, append(slices.Clone(args), from...)...); code != exitOK || got != want {
+				t.Errorf("%s from %s: exit %d %s\n%s\nfirst it was\n%s", strings.Join(args, " "), name, code, errs, got, want)
+			}
+		}
+	}
+	for code, args := range map[int][]string{
+		exitUsage:    {"--from", first},
+		exitNotFound: {"--from", filepath.Join(dir, "nowhere"), "--to", back},
+		exitConflict: {"--from", back, "--to", other(t)},
+	} {
+		if got, _, errs := run(t, append([]string{"store", "copy"}, args...)...); got != code {
+			t.Errorf("store copy %v: exit %d, want %d: %s", args, got, code, errs)
+		}
+	}
+	if code, _, errs := run(t, "store", "copy", "--from", first, "--to", "esdb://u:s3cret@h?nope=1"); code != exitUsage || strings.Contains(errs, "s3cret") {
+		t.Errorf("a wrong address: exit %d %s", code, errs)
+	}
+}
+
+// other is a store that holds another log.
+func other(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "store")
+	files, _ := filepath.Glob("../../handlers/simulate/testdata/scenarios/04*.ndjson")
+	if code, _, errs := run(t, append([]string{"simulate", "--data", dir}, files...)...); code != exitOK {
+		t.Fatal(errs)
+	}
+	return dir
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -40,6 +42,7 @@ func serviceSettings() []setting {
 		{key: "listen", fallback: "127.0.0.1:8080", help: "address to serve on, as HOST:PORT"},
 		{key: "data", help: "directory of the store and its read models"},
 		{key: "store", help: "address of an EventStoreDB cluster that holds the log, such as esdb://HOST:PORT; --data is then for read models", secret: true},
+		{key: "ledger", toggle: true, help: "with --store: this node keeps the ledger and has it signed; one node of a cluster does"},
 		{key: "keys", help: "directory of the keys, apart from the store (DATA.keys)"},
 		{key: "hosts", help: "names that traga is asked by, with commas between them"},
 		{key: "tls.cert", help: "file of the TLS certificate, in PEM"},
@@ -157,12 +160,32 @@ func loadConfig(cmd *cobra.Command, environ []string) (*config, error) {
 	if err := c.merge(given, "flag"); err != nil {
 		return nil, err
 	}
+	if keys, data := c.get("keys"), c.get("data"); keys != "" && data != "" {
+		inside, err := within(data, keys)
+		if err != nil {
+			return nil, err
+		}
+		if inside {
+			return nil, usagef("keys (%s): expected a directory apart from the store's; whoever has a copy of the store must not have its keys with it", c.source["keys"])
+		}
+	}
 	for _, s := range known {
 		if v := c.get(s.key); s.toggle && v != "" && v != "true" && v != "false" {
 			return nil, usagef("%s (%s): expected true or false", s.key, c.source[s.key])
 		}
 	}
 	return c, nil
+}
+
+// within reports whether a path is a directory or below it.
+func within(dir, path string) (bool, error) {
+	dir, err1 := filepath.Abs(dir)
+	path, err2 := filepath.Abs(path)
+	if err := errors.Join(err1, err2); err != nil {
+		return false, err
+	}
+	below, err := filepath.Rel(dir, path)
+	return err == nil && below != ".." && !strings.HasPrefix(below, ".."+string(filepath.Separator)), nil
 }
 
 func (c *config) merge(values map[string]any, source string) error {

@@ -11,12 +11,14 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"traga.internal/events"
 	"traga.internal/events/ledger"
 	"traga.internal/events/sqlitestore"
+	"traga.internal/events/vault"
 	"traga.internal/handlers/reactions"
 	"traga.internal/handlers/sealing"
 )
@@ -64,7 +66,7 @@ var errBad = errors.New("something is bad")
 
 // examine looks at everything. The error is that of the log.
 func (a *app) examine(ctx context.Context, s *source) ([]finding, error) {
-	list := examineDirectory(s.dir)
+	list := append(examineDirectory(s.dir), examineKeys(s.keys)...)
 	log, err := s.openLog(ctx)
 	if err != nil {
 		return append(list, finding{"log", "bad", err.Error()}), err
@@ -116,6 +118,35 @@ func examineDirectory(dir string) []finding {
 	if info.Mode().Perm()&0o077 != 0 {
 		list[0] = finding{"directory", "warning", fmt.Sprintf("others on this machine may be able to read it (mode %04o); personal data is inside: chmod 700", info.Mode().Perm())}
 	}
+	list = append(list, examineFiles(dir)...)
+	var disk unix.Statfs_t
+	if unix.Statfs(dir, &disk) == nil {
+		free := disk.Bavail * uint64(disk.Bsize)
+		state := "ok"
+		if free < 1<<30 {
+			state = "warning"
+		}
+		list = append(list, finding{"disk", state, fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))})
+	}
+	return list
+}
+
+// examineKeys looks at the directory of keys, if there is one yet.
+func examineKeys(dir string) []finding {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return []finding{{"keys", "bad", "their directory can't be read"}}
+	case info.Mode().Perm()&0o077 != 0:
+		return append([]finding{{"keys", "warning", fmt.Sprintf("others on this machine may be able to read their directory (mode %04o): chmod 700", info.Mode().Perm())}}, examineFiles(dir)...)
+	}
+	return append([]finding{{"keys", "ok", "others on this machine can't read them"}}, examineFiles(dir)...)
+}
+
+// examineFiles names the files below a directory that others can read.
+func examineFiles(dir string) (list []finding) {
 	walked := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -129,14 +160,50 @@ func examineDirectory(dir string) []finding {
 	if walked != nil {
 		list = append(list, finding{"files", "bad", "not all can be read"})
 	}
-	var disk unix.Statfs_t
-	if unix.Statfs(dir, &disk) == nil {
-		free := disk.Bavail * uint64(disk.Bsize)
-		state := "ok"
-		if free < 1<<30 {
-			state = "warning"
-		}
-		list = append(list, finding{"disk", state, fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))})
+	return list
+}
+
+// keysFound is what doctor found of the protected fields.
+type keysFound struct {
+	closed, plain int
+	why           error // of the first that did not open
+}
+
+// look decodes an event as it is stored, and opens its protected fields. Its error is damage of the log.
+func (k *keysFound) look(ctx context.Context, log *protectedLog, stored *events.Recorded) error {
+	concealed, err := vault.Conceal(stored)
+	if err == nil {
+		_, err = events.Decode(&concealed)
+	}
+	if err != nil {
+		return err
+	}
+	n, err := vault.Plain(stored, func(id uuid.UUID) (string, error) {
+		r, _, err := log.Lookup(ctx, id)
+		return r.Type, err
+	})
+	if err != nil {
+		return err
+	}
+	k.plain += n
+	_, err = log.keys.Fields(ctx, stored)
+	switch {
+	case err == nil:
+	case errors.Is(err, vault.ErrUnknownKey), errors.Is(err, vault.ErrNoKeystore), errors.Is(err, vault.ErrWrongRoot):
+		k.closed, k.why = k.closed+1, cmp.Or(k.why, err)
+	default:
+		return err
+	}
+	return nil
+}
+
+func (k *keysFound) findings() []finding {
+	list := []finding{{"keys", "ok", "every protected field opens, or was erased"}}
+	if k.closed > 0 {
+		list[0] = finding{"keys", "bad", fmt.Sprintf("the protected fields of %d events don't open: %v", k.closed, k.why)}
+	}
+	if k.plain > 0 {
+		list = append(list, finding{"personal data", "warning", fmt.Sprintf("%d fields stand in plain in the log, recorded before there was a vault; they can't be erased", k.plain)})
 	}
 	return list
 }
@@ -154,9 +221,10 @@ func (a *app) examineLog(ctx context.Context, log *protectedLog) (time.Time, []f
 		last      time.Time
 		read      uint64
 		simulated bool
+		keys      keysFound
 	)
 	for more := true; more; {
-		page, err := log.ReadAll(ctx, after, 1000, events.Filter{})
+		page, err := log.kept.ReadAll(ctx, after, 1000, events.Filter{})
 		if err != nil {
 			return last, nil, err
 		}
@@ -169,7 +237,7 @@ func (a *app) examineLog(ctx context.Context, log *protectedLog) (time.Time, []f
 			case r.RecordedAt.Before(last):
 				return last, nil, fmt.Errorf("%w: the time goes back at position %s", events.ErrDamaged, r.Position)
 			}
-			if _, err := events.Decode(r); err != nil {
+			if err := keys.look(ctx, log, r); err != nil {
 				return last, nil, err
 			}
 			last, simulated = r.RecordedAt, simulated || r.Type == "StoreSimulated"
@@ -177,7 +245,7 @@ func (a *app) examineLog(ctx context.Context, log *protectedLog) (time.Time, []f
 		after, more = page.Scanned, page.More
 		p.report(int64(read), int64(head.Commit))
 	}
-	list := []finding{{"log", "ok", fmt.Sprintf("%d events, all read", read)}}
+	list := append([]finding{{"log", "ok", fmt.Sprintf("%d events, all read", read)}}, keys.findings()...)
 	if simulated {
 		list = append(list, finding{"times", "warning", "the times in this store are simulated"})
 	}

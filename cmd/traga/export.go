@@ -15,7 +15,6 @@ import (
 
 	"traga.internal/events"
 	"traga.internal/events/ledger"
-	"traga.internal/events/sqlitestore"
 	"traga.internal/handlers/evidence"
 	"traga.internal/projections/timeline"
 )
@@ -170,13 +169,12 @@ func (a *app) localBundle(ctx context.Context, s *source, o evidence.Order, pinn
 
 // evidenceOf is where evidence is taken from.
 func evidenceOf(log *protectedLog) (*evidence.Source, error) {
-	kept, ok := log.kept.(*sqlitestore.Store)
-	if !ok {
-		return nil, errors.New("this store keeps no ledger of its own that evidence could be taken from")
-	}
-	l, err := kept.Ledger()
+	l, err := log.tree()
 	if err != nil {
 		return nil, err
+	}
+	if l == nil {
+		return nil, errors.New("this node keeps no ledger that evidence could be taken from; one node of the cluster does (--ledger)")
 	}
 	return &evidence.Source{Ledger: l, Log: log, Opener: log.keys}, nil
 }

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"traga.internal/events"
+	"traga.internal/events/esdbstore"
 	"traga.internal/events/sqlitestore"
 	"traga.internal/events/vault"
+	"traga.internal/handlers/evidence"
 	"traga.internal/handlers/sealing"
 )
 
@@ -28,15 +30,33 @@ func (l *protectedLog) Close() error { return errors.Join(l.kept.Close(), l.keys
 // ledger is that of the store, nil where it keeps none; what was made before there was one fails with
 // sqlitestore.ErrNoLedger.
 func (l *protectedLog) ledger() (sealing.Ledger, error) {
-	file, ok := l.kept.(*sqlitestore.Store)
-	if !ok {
-		return nil, nil
-	}
-	found, err := file.Ledger()
-	if err != nil {
+	found, err := l.tree()
+	if found == nil {
 		return nil, err
 	}
 	return found, nil
+}
+
+// wholeLedger is all that is asked of a ledger.
+type wholeLedger interface {
+	sealing.Ledger
+	evidence.Ledger
+}
+
+func (l *protectedLog) tree() (wholeLedger, error) {
+	switch kept := l.kept.(type) {
+	case *sqlitestore.Store:
+		found, err := kept.Ledger()
+		if err != nil {
+			return nil, err
+		}
+		return found, nil
+	case *esdbstore.Store:
+		if found, err := kept.Ledger(); err == nil {
+			return found, nil // else another node keeps it
+		}
+	}
+	return nil, nil
 }
 
 // tellUpgrade tells how far a store of before the ledger has come in getting one.

@@ -46,14 +46,17 @@ func (a *app) withReadModels(ctx context.Context, s *source, fn func(*projection
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
+	// Looked at before they are brought up to date: read models that are not this log's would be built anew, unnoticed.
+	if states, err := readModelStates(ctx, s, log); err == nil {
+		if err := aheadOfLog(ctx, states, log); err != nil {
+			return err
+		}
+	}
 	p := a.progress("bring the read models up to date")
 	engine, err := projections.Latest(ctx, s.dir, log, protocol.NewBook(), readModelList(), reportTo(p))
 	p.done()
 	if engine != nil {
 		defer func() { err = errors.Join(err, engine.Close()) }()
-	}
-	if err == nil {
-		err = aheadOfLog(ctx, engine, log)
 	}
 	if err != nil {
 		return err
@@ -62,12 +65,8 @@ func (a *app) withReadModels(ctx context.Context, s *source, fn func(*projection
 }
 
 // aheadOfLog fails when a read model has seen more than the log holds: then entries are missing from the log, or it
-// is another one, and what the read models say is not what is on record. That must not pass unnoticed.
-func aheadOfLog(ctx context.Context, engine *projections.Engine, log events.Store) error {
-	states, err := engine.List(ctx) // before the head, which may move on in the meantime
-	if err != nil {
-		return err
-	}
+// is another one, and what the read models say is not what is on record. That must not pass unnoticed. The states were read before, since the log may move on meanwhile.
+func aheadOfLog(ctx context.Context, states []projections.Status, log events.Store) error {
 	head, err := log.Head(ctx)
 	if err != nil {
 		return err

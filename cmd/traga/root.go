@@ -68,7 +68,7 @@ To see it at once: traga demo`,
 	add("run", a.demoCommand(), a.serveCommand(), a.simulateCommand(), a.signCommand(), a.witnessCommand())
 	add("read", a.caseCommand(), a.alertCommand(), a.safeguardCommand(), a.eventCommand(), a.matrixCommand(), a.toolsCommand(), a.calendarCommand(), a.protocolCommand(), a.exportCommand(), a.verifyCommand())
 	add("write", a.recordCommand(), a.checkCommand(), a.importCommand(), a.directoryCommand())
-	add("keep", a.checkpointCommand(), a.backupCommand(), a.deliveryCommand(), a.tokenCommand(), a.accessCommand(), a.keysCommand(), a.erasureCommand(), a.projectionCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())
+	add("keep", a.checkpointCommand(), a.backupCommand(), a.deliveryCommand(), a.tokenCommand(), a.accessCommand(), a.keysCommand(), a.erasureCommand(), a.storeCommand(), a.projectionCommand(), a.doctorCommand(), a.configCommand(), a.versionCommand())
 	root.InitDefaultCompletionCmd()
 	root.Version = buildVersion().text()
 	root.SetVersionTemplate("{{.Version}}\n")

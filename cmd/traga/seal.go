@@ -181,7 +181,54 @@ that the log continues it is then written too. What the witness makes of it is b
 		}}
 	addSettings(add.Flags(), append(clientSettings(), sealSettings()[2]))
 	a.jsonFlag(add)
-	c.AddCommand(add)
+	c.AddCommand(add, a.beginAnewCommand())
+	return c
+}
+
+func (a *app) beginAnewCommand() *cobra.Command {
+	c := &cobra.Command{Use: "begin-anew --data DIR", Short: "Sign under a new key, where the newest copy of the store is lost for good", Args: cobra.NoArgs,
+		Long: `When an older copy of a store had to be put back, its signer refuses it: what was signed since then is missing. Put the newest copy
+back if there is any. If there is none, this makes a new signing key and has the log signed as it is.
+
+To everyone who kept a checkpoint the log then is another one: give them the new key (traga keys verifier) and tell them what was lost.
+The old key and its record are put aside, not removed. With --signer, that signer must be a new one.`,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			ctx := cmd.Context()
+			cfg, err := loadConfig(cmd, a.environ)
+			if err != nil {
+				return err
+			}
+			if cfg.get("data") == "" {
+				return usagef("begin-anew works on a store's directory: --data DIR")
+			}
+			if err := isDirectory(cfg.get("data")); err != nil {
+				return err
+			}
+			store, err := sqlitestore.Open(ctx, cfg.get("data"), sqlitestore.WithClock(a.now), a.tellUpgrade())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			l, err := store.Ledger()
+			if err != nil {
+				return err
+			}
+			if cfg.get("signer") == "" {
+				if err := sealing.RetireSigner(cfg.keys()); err != nil {
+					return err
+				}
+			}
+			s, err := sealsOf(cfg)
+			if err != nil {
+				return err
+			}
+			n, err := sealing.BeginAnew(ctx, l, s.signer, a.now())
+			if err == nil {
+				fmt.Fprintf(a.Err, "The log of %d leaves is signed by %s now. Witnesses and policies need its key: traga keys verifier\n", n.Size, n.Origin)
+			}
+			return err
+		}}
+	addSettings(c.Flags(), append(keysSettings(), sealSettings()[:2]...))
 	return c
 }
 

@@ -41,7 +41,7 @@ func (a *app) serveCommand() *cobra.Command {
 	c := &cobra.Command{Use: "serve --data DIR [--store URL]", Short: "Serve the pages and the API on a store", Args: cobra.NoArgs,
 		Long: `Serve the pages, the HTTP API and the metrics on the store in a directory, which is made if it is not there.
 With --store the log is in an EventStoreDB cluster, which any number of traga processes may share; each keeps its read models in a
-directory of its own.
+directory of its own. One of them keeps the ledger (--ledger).
 
 Whoever asks must sign in: with a token (traga token issue), or at an identity provider (--oidc-issuer, --oidc-client-id). To be
 reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and --behind-proxy) and its names (--hosts).`,
@@ -69,7 +69,7 @@ reached from other machines it needs TLS (--tls-cert, --tls-key, or a proxy and 
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
-			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store"), keys: c.keys()}, log, a.now, "", e, seals)
+			n, err := a.openNode(cmd.Context(), place{dir: c.get("data"), address: c.get("store"), keys: c.keys(), ledger: c.on("ledger")}, log, a.now, "", e, seals)
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
@@ -170,7 +170,11 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 		return nil, err
 	}
 	if at.address == "" { // on a cluster the engine itself begins anew when the log is another one
-		if err := aheadOfLog(ctx, n.engine, n.store); err != nil {
+		states, err := n.engine.List(ctx)
+		if err == nil {
+			err = aheadOfLog(ctx, states, n.store)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -182,13 +186,13 @@ func (a *app) openNode(ctx context.Context, at place, log *slog.Logger, now func
 	mux := http.NewServeMux()
 	desk := consult.New(consult.Config{Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Clock: now, Policies: e.policies})
 	proofs, _ := evidenceOf(n.store) // nil where the store has no ledger: then there are none
-	exports := &evidence.Exporter{Desk: desk, Source: proofs}
-	api.Register(mux, api.Config{Evidence: proofs, Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Desk: desk, Verdicts: n.verdicts, Ledger: entries, Policy: seals.policy, Clock: now, Log: log,
+	exports := &evidence.Exporter{Desk: desk, Source: proofs, Believed: seals.believed}
+	api.Register(mux, api.Config{Evidence: exports, Store: n.store, Book: rules, Recorder: n.recorder, Engine: n.engine, Desk: desk, Verdicts: n.verdicts, Ledger: entries, Policy: seals.policy, Clock: now, Log: log,
 		Version: buildVersion().Version, Closing: n.closing})
 	api.RegisterService(mux, buildVersion(), n.ready)
 	mux.Handle("GET /metrics", n.metrics.Handler())
 	door, signIns := e.around(mux, auth.NewOfficers(n.store))
-	web.Register(mux, web.Config{Evidence: exports, Believed: seals.believed, Store: n.store, Book: rules, Engine: n.engine, Desk: desk, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns, Secure: e.secure})
+	web.Register(mux, web.Config{Evidence: exports, Store: n.store, Book: rules, Engine: n.engine, Desk: desk, Recorder: n.recorder, Clock: now, Log: log, Demo: notice, SignIns: signIns, Secure: e.secure})
 	n.away = outage.New(n.health, now)
 	n.handler = n.metrics.Observe(n.away.Mark(door))
 	return n, nil
@@ -212,8 +216,9 @@ func (n *node) health(ctx context.Context) error {
 
 func (n *node) ready(ctx context.Context) error {
 	var clock *esdbstore.ClockError
-	if err := n.health(ctx); errors.As(err, &clock) {
-		return clock
+	var halt *esdbstore.HaltError
+	if err := n.health(ctx); errors.As(err, &clock) || errors.As(err, &halt) {
+		return err
 	} else if err != nil {
 		return errors.New("the store does not answer")
 	}

@@ -135,6 +135,11 @@ func (a *app) verifyLog(cmd *cobra.Command, trust ledger.Trust) (*ledger.Verdict
 	if err := isDirectory(dir); err != nil {
 		return nil, err
 	}
+	if trust.Policy == nil { // a policy of the service, such as TRAGA_POLICY names it
+		if trust.Policy, err = policyOf(c.get("policy")); err != nil {
+			return nil, err
+		}
+	}
 	if err := ownTrust(cmd.Context(), c.keys(), &trust); err != nil {
 		return nil, err
 	}

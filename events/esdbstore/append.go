@@ -27,12 +27,27 @@ func (s *Store) Append(ctx context.Context, stream string, expected events.Expec
 	if strings.HasPrefix(s.prefix+stream, "$") {
 		return events.Appended{}, fmt.Errorf("%w: a stream whose name begins with $ belongs to the database", events.ErrInvalidAppend)
 	}
-	a, err := s.append(ctx, stream, expected, proposed, nil)
+	a, err := s.append(ctx, &events.Call{Stream: stream, Expected: expected, Proposed: proposed})
 	return a, named("append", err)
 }
 
-// append is Append; times, if given, are those at which the events were recorded elsewhere.
-func (s *Store) append(ctx context.Context, stream string, expected events.Expected, proposed []events.Proposed, times []time.Time) (events.Appended, error) {
+// AppendSeries appends one call after the other; see events.Call for copies. It ends at the first that fails.
+func (s *Store) AppendSeries(ctx context.Context, calls ...events.Call) error {
+	for i := range calls {
+		c := &calls[i]
+		err := admission.Check(c.Stream, c.Expected, c.Proposed)
+		if err == nil {
+			_, err = s.append(ctx, c)
+		}
+		if err != nil {
+			return named("append", err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) append(ctx context.Context, c *events.Call) (events.Appended, error) {
+	stream, expected, proposed := c.Stream, c.Expected, c.Proposed
 	ctx, cancel, err := s.bounded(ctx)
 	if err != nil {
 		return events.Appended{}, err
@@ -71,7 +86,7 @@ func (s *Store) append(ctx context.Context, stream string, expected events.Expec
 			fresh = true
 			continue
 		}
-		a, is, err := s.write(ctx, st, proposed, times)
+		a, is, err := s.write(ctx, st, c)
 		if is == moved && err != nil { // another node was faster
 			before := st.length
 			if err := s.refresh(ctx, st); err != nil {
@@ -157,27 +172,25 @@ type sent struct {
 }
 
 // prepare makes what is sent for events that follow what is known of the stream.
-func (s *Store) prepare(st *stream, proposed []events.Proposed, times []time.Time) (*sent, error) {
+func (s *Store) prepare(st *stream, c *events.Call) (*sent, error) {
 	x := &sent{expected: esdb.NoStream{}, tag: st.tag, head: st.head}
 	now := s.clock().UTC().Truncate(time.Microsecond)
 	if st.length > 0 {
 		x.expected = esdb.Revision(st.length - 1)
-	} else if _, err := rand.Read(x.tag[:]); err != nil {
-		return nil, err
+	} else if x.tag = c.Tag; x.tag == (ledger.Tag{}) {
+		rand.Read(x.tag[:])
 	}
 	if now.Before(st.recordedAt) {
 		now = st.recordedAt // the clock went back, or another node's is ahead; the stream does not go back
 	}
+	if !c.RecordedAt.IsZero() {
+		now = c.RecordedAt
+	}
 	size := 0
 	var id [8]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return nil, err
-	}
-	for i, p := range proposed {
+	rand.Read(id[:])
+	for i, p := range c.Proposed {
 		r := events.Recorded{ID: p.ID, Stream: st.name, Revision: st.length + uint64(i), RecordedAt: now, Type: p.Type, Metadata: p.Metadata, Data: p.Data}
-		if times != nil {
-			r.RecordedAt = times[i]
-		}
 		l := link{tag: x.tag, previous: x.head, call: id}
 		x.last = l
 		var err error
@@ -196,8 +209,8 @@ func (s *Store) prepare(st *stream, proposed []events.Proposed, times []time.Tim
 
 // write sends events to the end of a stream as it is known, until the database says what became of them: nil, or moved
 // when the stream is at another revision.
-func (s *Store) write(ctx context.Context, st *stream, proposed []events.Proposed, times []time.Time) (events.Appended, verdict, error) {
-	x, err := s.prepare(st, proposed, times)
+func (s *Store) write(ctx context.Context, st *stream, c *events.Call) (events.Appended, verdict, error) {
+	x, err := s.prepare(st, c)
 	if err != nil {
 		return events.Appended{}, final, err
 	}

@@ -217,8 +217,8 @@ func (k *skew) off() time.Duration {
 // maxSkew is how far apart the clocks may be.
 const maxSkew = time.Second
 
-// Health is nil while the cluster answers and the clocks agree. It fails with events.ErrUnavailable, ErrDenied or a
-// *ClockError.
+// Health is nil while the cluster answers, the clocks agree, and the ledger, if this node keeps it, has not stopped. It
+// fails with events.ErrUnavailable, ErrDenied, a *ClockError or a *HaltError.
 func (s *Store) Health(ctx context.Context) error {
 	const doing = "ask the event store"
 	ctx, cancel, err := s.bounded(ctx)
@@ -232,6 +232,11 @@ func (s *Store) Health(ctx context.Context) error {
 		return unavailable(doing, err)
 	case err != nil:
 		return named(doing, err)
+	}
+	if s.ledger != nil {
+		if err := s.ledger.Err(); err != nil {
+			return named(doing, err)
+		}
 	}
 	if off := s.skew.off(); off > maxSkew || off < -maxSkew {
 		return &ClockError{Off: off}

@@ -147,6 +147,29 @@ func (s *Store) readAll(ctx context.Context, after events.Position, limit int, f
 	return p, nil
 }
 
+// Originals yields the log's events in order, after a position. A yielded error is terminal.
+func (s *Store) Originals(ctx context.Context, after events.Position) iter.Seq2[events.Original, error] {
+	return func(yield func(events.Original, error) bool) {
+		for more := true; more; {
+			var list []events.Original
+			p, err := s.readAll(ctx, after, pageEvents, events.Filter{}, func(r *events.Recorded, l link) error {
+				list = append(list, events.Original{Recorded: *r, Tag: l.tag})
+				return nil
+			})
+			if err != nil {
+				yield(events.Original{}, named("read log", err))
+				return
+			}
+			for i := range list {
+				if !yield(list[i], nil) {
+					return
+				}
+			}
+			after, more = p.Scanned, p.More
+		}
+	}
+}
+
 // reachable fails as a read would.
 func (s *Store) reachable(ctx context.Context) error {
 	_, err := s.Head(ctx)

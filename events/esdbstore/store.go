@@ -33,7 +33,8 @@ type Store struct {
 	bell     wake.Bell
 	streams  *memory
 	skew     skew
-	index    *index // nil without one
+	index    *index  // nil without one
+	ledger   *Ledger // nil where another node keeps it, or none
 
 	closed  atomic.Bool
 	closing context.CancelFunc // ends what runs until the store closes
@@ -51,6 +52,7 @@ type options struct {
 	clock    func() time.Time
 	patience time.Duration
 	index    string
+	ledger   string
 }
 
 // WithClock takes the times at which events are recorded from a clock other than time.Now.
@@ -63,6 +65,9 @@ func WithPatience(d time.Duration) Option { return func(o *options) { o.patience
 // WithIndex keeps an index of event ids and times in a file of that directory, for Lookup and PositionAt. It is
 // disposable, and belongs to one process at a time.
 func WithIndex(dir string) Option { return func(o *options) { o.index = dir } }
+
+// WithLedger lets this node keep the cluster's ledger in a file of that directory: see Ledger. One node of a cluster does.
+func WithLedger(dir string) Option { return func(o *options) { o.ledger = dir } }
 
 // Open opens the log of a cluster by its connection string: esdb://HOST:PORT for one node, esdb://HOST:PORT,HOST:PORT or
 // esdb+discover://HOST:PORT for a cluster, with a user before the host (esdb://USER:PASSWORD@HOST:PORT) and settings
@@ -87,10 +92,23 @@ func Open(ctx context.Context, address string, opts ...Option) (*Store, error) {
 			return nil, fmt.Errorf("open the store: %w", err)
 		}
 	}
+	if o.ledger != "" {
+		f, err := openLedgerFile(ctx, o.ledger)
+		if err != nil {
+			if s.index != nil {
+				err = errors.Join(err, s.index.close())
+			}
+			return nil, fmt.Errorf("open the store: %w", err)
+		}
+		s.ledger = &Ledger{store: s, file: f}
+	}
 	s.ctx, s.closing = context.WithCancel(context.Background())
 	s.running.Go(func() { s.follow(s.ctx) })
 	if s.index != nil {
 		s.running.Go(func() { s.index.run(s.ctx, s) })
+	}
+	if s.ledger != nil {
+		s.running.Go(func() { s.ledger.run(s.ctx) })
 	}
 	return s, nil
 }
@@ -109,6 +127,9 @@ func (s *Store) Close() error {
 		s.cluster.close()
 		if s.index != nil {
 			err = s.index.close()
+		}
+		if s.ledger != nil {
+			err = errors.Join(err, s.ledger.file.close())
 		}
 	})
 	return err

@@ -74,6 +74,7 @@ type Verdict struct {
 	Problems []Problem `json:"problems"`          // empty when there are none
 	Notes    []string  `json:"notes,omitempty"`   // of a fork: both signed notes
 	Entries  []Told    `json:"entries,omitempty"` // what the entries say
+	Note     string    `json:"note,omitempty"`    // the footnote on Kosovo*, of a case of there
 
 	quorum bool
 }
@@ -149,6 +150,9 @@ func count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what + "s"
 }
 
+// footnote stands wherever Kosovo* is named.
+const footnote = "* Kosovo: This designation is without prejudice to positions on status, and is in line with UNSCR 1244 and the ICJ Opinion on the Kosovo Declaration of Independence."
+
 // WriteText writes the verdict for a person: its line, then every problem, the notes of a fork, and, where nothing was
 // found, what the entries say. Control characters of what was recorded are written as escapes.
 func (v *Verdict) WriteText(w io.Writer) error {
@@ -165,6 +169,9 @@ func (v *Verdict) WriteText(w io.Writer) error {
 			b.WriteByte('\n')
 			e.write(&b)
 		}
+	}
+	if text := strings.ToLower(b.String()); strings.Contains(text, "xk-") || strings.Contains(text, "kosov") || strings.Contains(text, "косов") {
+		b.WriteString("\n" + footnote + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

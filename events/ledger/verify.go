@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -331,6 +332,9 @@ func (v *verification) payload(i int, l *Leaf, p Payload) Told {
 	}
 	if v.verdict.Case == "" && i == 0 {
 		v.verdict.Case = m.Case
+		if strings.HasPrefix(m.Case, "XK-") {
+			v.verdict.Note = footnote
+		}
 	}
 	if m.Case != v.verdict.Case {
 		v.fail(CodePayload, place(i, l), "it is an entry of another case")

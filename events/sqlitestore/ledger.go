@@ -7,9 +7,11 @@ import (
 	"iter"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"traga.internal/events"
+	"traga.internal/events/internal/treefile"
 	"traga.internal/events/ledger"
 )
 
@@ -26,13 +28,7 @@ type Ledger struct {
 }
 
 // Leaf is a leaf of the ledger with what it was made from.
-type Leaf struct {
-	Place int64
-	Bytes []byte          // as they follow from the event, or as they are stored for heads
-	Hash  ledger.Hash     // as stored in the tree; that of Bytes, unless something was altered
-	Event events.Recorded // as stored; without an id where the leaf is one of heads
-	Tag   ledger.Tag      // of the event's stream
-}
+type Leaf = treefile.Leaf
 
 // Ledger is the store's ledger, or fails with ErrNoLedger.
 func (s *Store) Ledger() (*Ledger, error) {
@@ -70,6 +66,34 @@ func (l *Ledger) Place(ctx context.Context, p events.Position) (int64, error) {
 // that follows from an event is the one in the tree, its reader checks. A yielded error is terminal.
 func (l *Ledger) Leaves(ctx context.Context, from, to int64) iter.Seq2[Leaf, error] {
 	return l.explained(ctx, "read the ledger", l.rows.leaves(ctx, from, to))
+}
+
+// Originals yields the log's events in order, after a position. A yielded error is terminal.
+func (s *Store) Originals(ctx context.Context, after events.Position) iter.Seq2[events.Original, error] {
+	return func(yield func(events.Original, error) bool) {
+		l, err := s.Ledger()
+		var from int64
+		if err == nil && after != events.Start {
+			from, err = l.Place(ctx, after)
+			from++
+		}
+		var tree ledger.Tree
+		if err == nil {
+			tree, err = l.Tree(ctx)
+		}
+		if err != nil {
+			yield(events.Original{}, err)
+			return
+		}
+		for leaf, err := range l.Leaves(ctx, from, tree.Size) {
+			if err == nil && leaf.Event.ID == uuid.Nil {
+				continue // heads
+			}
+			if !yield(events.Original{Recorded: leaf.Event, Tag: leaf.Tag}, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // StreamLeaves yields the leaves of a stream's events in order, from a revision on, as Leaves does.
@@ -123,9 +147,20 @@ func (l *Ledger) CosignedAt(ctx context.Context, witness string) (time.Time, err
 // AppendHeads ends the log with a leaf of heads, unless it ends with one or has no event, and gives the tree. recorded
 // is when the last event was recorded.
 func (l *Ledger) AppendHeads(ctx context.Context) (tree ledger.Tree, recorded time.Time, err error) {
+	return l.appendHeads(ctx, false)
+}
+
+// RepeatHeads does so even where the log ends with a leaf of heads: a checkpoint by another key needs a size of its own.
+func (l *Ledger) RepeatHeads(ctx context.Context) (tree ledger.Tree, recorded time.Time, err error) {
+	return l.appendHeads(ctx, true)
+}
+
+func (l *Ledger) appendHeads(ctx context.Context, again bool) (tree ledger.Tree, recorded time.Time, err error) {
 	err = l.write(ctx, "end the ledger with its heads", func(ctx context.Context, w *writer) error {
-		if err := w.appendHeads(ctx); err != nil {
-			return err
+		if w.head > w.headsAfter || again && w.head > 0 {
+			if err := w.appendHeads(ctx); err != nil {
+				return err
+			}
 		}
 		tree, recorded = w.edge.Tree(), w.recordedAt
 		return nil
@@ -186,11 +221,8 @@ func (l *Ledger) write(ctx context.Context, doing string, run func(context.Conte
 	return err
 }
 
-// appendHeads adds a leaf of heads to the tree, unless nothing came since the last.
+// appendHeads adds a leaf of heads to the tree.
 func (w *writer) appendHeads(ctx context.Context) error {
-	if w.head == w.headsAfter {
-		return nil
-	}
 	if w.heads == nil {
 		if err := w.storeNodes(ctx); err != nil { // the streams' last leaves may be among them
 			return err

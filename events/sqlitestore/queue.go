@@ -20,6 +20,7 @@ type request struct {
 	proposed []events.Proposed
 	leaves   []ledger.Leaf // of the proposed events, but for what the writer knows
 	size     int           // bytes of metadata and data
+	copied   *events.Call  // for copies of another store's events: the call with their time and tag
 
 	// task, where there is one, runs in the group's transaction in place of an append. An error of it gives up the group.
 	task func(context.Context) error

@@ -257,7 +257,11 @@ func (w *writer) place(ctx context.Context, r *request) (events.Appended, error)
 // insert stores the events of a request at the end of their stream and of the log.
 func (w *writer) insert(ctx context.Context, s stream, r *request) (events.Appended, error) {
 	if s.id == 0 {
-		rand.Read(s.tag[:])
+		if r.copied != nil && r.copied.Tag != (ledger.Tag{}) {
+			s.tag = r.copied.Tag
+		} else {
+			rand.Read(s.tag[:])
+		}
 		result, err := w.insertStream.ExecContext(ctx, r.stream, s.tag[:])
 		if err != nil {
 			return events.Appended{}, err
@@ -269,6 +273,9 @@ func (w *writer) insert(ctx context.Context, s stream, r *request) (events.Appen
 	now := w.clock().UTC().Truncate(time.Microsecond)
 	if now.Before(w.recordedAt) {
 		now = w.recordedAt // the clock went back; the log does not
+	}
+	if r.copied != nil {
+		now = r.copied.RecordedAt
 	}
 	row := events.Recorded{Stream: r.stream, RecordedAt: now}
 	for i, p := range r.proposed {

@@ -178,9 +178,12 @@ func (v *Vault) Backup(ctx context.Context, file string) error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("copy the keystore: %w", err)
 	}
-	from := v.keys.reads
-	if !v.readOnly {
-		from = v.keys.writes
+	from := v.keys.writes // in memory there is no other
+	if v.dir != "" {
+		if from, err = openDB(filepath.Join(v.dir, keysFile), "ro"); err != nil { // not query_only, which forbids it
+			return explain("copy the keystore", err)
+		}
+		defer from.Close()
 	}
 	_, err = from.ExecContext(ctx, "VACUUM INTO ?", file)
 	return explain("copy the keystore", err)

@@ -161,11 +161,20 @@ func (s *Store) settle(ctx context.Context) (events.Position, error) {
 		return events.Start, err
 	}
 	v.mu.RLock()
-	kept := v.state.settled
+	kept, there := v.state.settled, v.state.there
 	v.mu.RUnlock()
 	at := kept
-	if v.settled.After(at) {
+	if v.settled != events.Start {
 		at = v.settled
+	} else if there != uuid.Nil {
+		same, err := s.Holds(ctx, at, there)
+		switch {
+		case errors.Is(err, errors.ErrUnsupported):
+		case err != nil:
+			return at, err
+		case !same: // it is a copy of the log, with positions of its own, or another one
+			at, kept = events.Start, events.Start
+		}
 	}
 	if at.After(head) { // an older log was put in its place
 		at, kept = events.Start, head
@@ -181,7 +190,12 @@ func (s *Store) settle(ctx context.Context) (events.Position, error) {
 		at, more = page.Scanned, page.More
 		if !v.readOnly && (len(page.Events) > 0 || at.Commit-min(at.Commit, kept.Commit) >= settledPage) {
 			// A crash before this line: the page is looked at again, which changes nothing.
-			if _, err := v.keys.writes.ExecContext(ctx, "UPDATE keystore SET settled_commit = ?, settled_prepare = ?", int64(at.Commit), int64(at.Prepare)); err != nil {
+			var there any
+			if page.ScannedID != uuid.Nil {
+				there = page.ScannedID[:]
+			}
+			if _, err := v.keys.writes.ExecContext(ctx, "UPDATE keystore SET settled_commit = ?, settled_prepare = ?, settled_id = ?",
+				int64(at.Commit), int64(at.Prepare), there); err != nil {
 				return at, explain("note how far", err)
 			}
 			kept = at

@@ -35,7 +35,8 @@ CREATE TABLE keystore (
 	epoch          INTEGER NOT NULL, -- of the keys that are made from now on
 	changes        INTEGER NOT NULL, -- counts what makes it wrong to go on with what is remembered: an erasure, a new epoch
 	settled_commit INTEGER NOT NULL, -- how far the log was looked through
-	settled_prepare INTEGER NOT NULL
+	settled_prepare INTEGER NOT NULL,
+	settled_id      BLOB              -- of the event there, by which the log is known again; NULL where nothing stands there
 ) STRICT;
 CREATE TABLE keys (
 	id           TEXT    NOT NULL UNIQUE,
@@ -190,7 +191,7 @@ func (k *keystore) create(ctx context.Context, index func() ([]byte, error)) err
 		if _, err := tx.ExecContext(ctx, fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", schema, applicationID, format)); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO keystore VALUES (1, ?, 1, 0, 0, 0)", wrapped)
+		_, err = tx.ExecContext(ctx, "INSERT INTO keystore VALUES (1, ?, 1, 0, 0, 0, NULL)", wrapped)
 		return err
 	})
 }
@@ -241,7 +242,7 @@ func scanRow(scan func(...any) error) (*row, error) {
 
 // find reads a key; nil if there is none.
 func (k *keystore) find(ctx context.Context, id string) (*row, error) {
-	r, err := scanRow(k.byID.QueryRowContext(ctx, id).Scan)
+	r, err := scanRow(k.byID.QueryRowContext(context.WithoutCancel(ctx), id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -296,11 +297,14 @@ type state struct {
 	epoch   int
 	changes int64
 	settled events.Position
+	there   uuid.UUID // the event at settled; nil where that is not known
 }
 
 func (k *keystore) state(ctx context.Context) (s state, index []byte, err error) {
-	err = k.reads.QueryRowContext(ctx, "SELECT index_key, epoch, changes, settled_commit, settled_prepare FROM keystore").
-		Scan(&index, &s.epoch, &s.changes, &s.settled.Commit, &s.settled.Prepare)
+	var there []byte
+	err = k.reads.QueryRowContext(ctx, "SELECT index_key, epoch, changes, settled_commit, settled_prepare, settled_id FROM keystore").
+		Scan(&index, &s.epoch, &s.changes, &s.settled.Commit, &s.settled.Prepare, &there)
+	copy(s.there[:], there)
 	return s, index, err
 }
 
@@ -311,7 +315,8 @@ func (k *keystore) dataVersion(ctx context.Context) (v int64, err error) {
 	}
 	k.asking.Lock()
 	defer k.asking.Unlock()
-	err = k.version.QueryRowContext(ctx, "PRAGMA data_version").Scan(&v)
+	// One caller who gives up must not cost all others the connection.
+	err = k.version.QueryRowContext(context.WithoutCancel(ctx), "PRAGMA data_version").Scan(&v)
 	return v, err
 }
 

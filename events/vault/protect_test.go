@@ -64,6 +64,12 @@ func TestWhatIsProtectedIsNotInTheLogAndReadsBackAsItWas(t *testing.T) {
 			t.Errorf("without the keys event %d reads as %s, %v", i, concealed.Data, err)
 		}
 	}
+	if there, ok, err := w.Event(t.Context(), events.At(3)); err != nil || !ok || !strings.Contains(string(there.Data), "MARKER grounds") {
+		t.Errorf("at position 3: %s, %v", there.Data, err)
+	}
+	if holds, err := w.Holds(t.Context(), events.At(3), contested.ID); err != nil || !holds {
+		t.Errorf("it does not hold the event at position 3: %v", err)
+	}
 	found, ok, err := w.Lookup(t.Context(), contested.ID)
 	if err != nil || !ok || !strings.Contains(string(found.Data), "MARKER grounds") {
 		t.Errorf("looked up: %v, %v", ok, err)
@@ -99,6 +105,10 @@ func TestAnyValueReadsBackByteForByte(t *testing.T) {
 		}
 		if _, err := w.Append(t.Context(), events.CaseStream(mk), events.Any, p); err != nil {
 			rt.Fatal(err)
+		}
+		stored, _, _ := w.log.Lookup(t.Context(), p.ID)
+		if size := len(p.Type) + len(stored.Metadata) + len(stored.Data); w.StoredSize(p) != size {
+			rt.Fatalf("it takes %d bytes, and was said to take %d", size, w.StoredSize(p))
 		}
 		r, ok, err := w.Lookup(t.Context(), p.ID)
 		if err != nil || !ok || string(r.Data) != string(p.Data) {
@@ -272,5 +282,15 @@ func TestPlainFieldsOfAnOldLogStillRead(t *testing.T) {
 	w.append(t, happens(mk, level("high")))
 	if got := says(t, w, mk); got != `name "MARKER name of s"; level "high"` {
 		t.Error(got)
+	}
+	plain := 0
+	for r, err := range w.log.ReadStream(t.Context(), events.CaseStream(mk), 0) {
+		n, counted := vault.Plain(&r, nil)
+		if plain += n; errors.Join(err, counted) != nil {
+			t.Fatal(err, counted)
+		}
+	}
+	if plain != 3 { // the name, the date of birth and the sex
+		t.Errorf("%d fields are said to stand in plain", plain)
 	}
 }

@@ -42,7 +42,7 @@ func (s *Store) reveal(ctx context.Context, r *events.Recorded) error {
 	if err != nil {
 		return fmt.Errorf("reveal event %s: %w", r.ID, err)
 	}
-	r.Data = append(out, r.Data[at:]...)
+	r.Stored, r.Data = r.Data, append(out, r.Data[at:]...)
 	return nil
 }
 
@@ -130,6 +130,25 @@ type Field struct {
 	Salt  ledger.Salt
 	// Receipt, of an erased field, is the id of the PersonalDataErased event.
 	Receipt uuid.UUID
+}
+
+// Plain counts the fields of an event, as it is stored, that should be protected and stand in plain: those of a log that was
+// made before there was a vault. They can't be erased. typeOf finds the type of another event by its id.
+func Plain(stored *events.Recorded, typeOf func(uuid.UUID) (string, error)) (n int, err error) {
+	k, ok := events.KindOf(stored.Type)
+	if !ok || !k.Protects() {
+		return 0, nil
+	}
+	fields, err := k.ProtectedFields(stored.Data, typeOf)
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range fields {
+		if !bytes.HasPrefix(stored.Data[f.Start:], sealedBegin) {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // Fields opens the protected fields of an event as it is stored, before it is revealed: so that a reader can be shown

@@ -374,7 +374,7 @@ func (s *Store) Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool
 	return r, true, nil
 }
 
-// Event reads the event at a position; see events.EventAt.
+// Event finds the event at a position; see events.EventAt.
 func (s *Store) Event(ctx context.Context, at events.Position) (events.Recorded, bool, error) {
 	r, found, err := events.EventAt(ctx, s.inner, at)
 	if err != nil || !found {
@@ -384,20 +384,20 @@ func (s *Store) Event(ctx context.Context, at events.Position) (events.Recorded,
 		err = s.reveal(ctx, &r)
 	}
 	if err != nil {
-		return events.Recorded{}, false, fmt.Errorf("read an event: %w", err)
+		return events.Recorded{}, false, fmt.Errorf("find the event at position %s: %w", at, err)
 	}
 	return r, true, nil
 }
 
 // Holds reports whether the event with this id, of anyone, stands at this position.
 func (s *Store) Holds(ctx context.Context, at events.Position, id uuid.UUID) (bool, error) {
-	inner, ok := s.inner.(interface {
+	if inner, ok := s.inner.(interface {
 		Holds(context.Context, events.Position, uuid.UUID) (bool, error)
-	})
-	if !ok {
-		return false, fmt.Errorf("look for an event: %w", errors.ErrUnsupported)
+	}); ok {
+		return inner.Holds(ctx, at, id)
 	}
-	return inner.Holds(ctx, at, id)
+	r, found, err := events.EventAt(ctx, s.inner, at)
+	return found && r.ID == id, err
 }
 
 // Head implements events.Store.

@@ -54,8 +54,8 @@ type Config struct {
 	// none.
 	Ledger sealing.Ledger
 	Policy *ledger.Policy
-	// Evidence is where proofs and bundles are taken from, nil where the store has no ledger.
-	Evidence *evidence.Source
+	// Evidence makes proofs and exports; one that has no ledger when nil.
+	Evidence *evidence.Exporter
 	Clock    func() time.Time
 	Log      *slog.Logger
 	// Version is what the OpenAPI document says it is of.
@@ -104,7 +104,11 @@ func Register(mux *http.ServeMux, c Config) {
 	if a.desk = c.Desk; a.desk == nil {
 		a.desk = consult.New(consult.Config{Store: c.Store, Book: c.Book, Recorder: c.Recorder, Engine: c.Engine, Clock: c.Clock})
 	}
-	a.exports = &evidence.Exporter{Desk: a.desk, Source: c.Evidence}
+	a.exports = &evidence.Exporter{}
+	if c.Evidence != nil {
+		*a.exports = *c.Evidence
+	}
+	a.exports.Desk = a.desk
 	h := humago.New(mux, frameOf(c.Version))
 	h.UseMiddleware(a.framed)
 	a.recordRoutes(h)
@@ -136,7 +140,7 @@ func Register(mux *http.ServeMux, c Config) {
 
 // operation registers one operation of the API. Every error becomes a Problem.
 func operation[I, O any](a *api, h huma.API, o huma.Operation, handle func(context.Context, *I) (*O, error)) {
-	o.MaxBodyBytes = maxBody
+	o.MaxBodyBytes = cmp.Or(o.MaxBodyBytes, maxBody)
 	if o.Responses == nil {
 		o.Responses = map[string]*huma.Response{}
 	}

@@ -30,6 +30,16 @@ type exportOutput struct {
 	Body               []byte
 }
 
+// maxBundle is the longest bundle that is checked here, and one byte to tell a longer one by. A longer one goes to
+// traga-verify.
+const maxBundle = 32<<20 + 1
+
+type bundleInput struct {
+	RawBody []byte `contentType:"application/zip"`
+}
+
+type verdictOutput struct{ Body *ledger.Verdict }
+
 // evidenceRoutes are the proof of a case, and exports.
 func (a *api) evidenceRoutes(h huma.API) {
 	operation(a, h, huma.Operation{OperationID: "case-proof", Method: http.MethodGet, Path: "/v1/cases/{n}/proof", Tags: []string{"Proof"}, Errors: []int{404},
@@ -67,6 +77,16 @@ func (a *api) evidenceRoutes(h huma.API) {
 				return nil, err
 			}
 			return &exportOutput{ContentType: f.MediaType, ContentDisposition: `attachment; filename="` + f.Name + `"`, Body: f.Content}, nil
+		})
+	operation(a, h, huma.Operation{OperationID: "check-bundle", Method: http.MethodPost, Path: "/v1/bundles:check", Tags: []string{"Proof"}, Errors: []int{413}, MaxBodyBytes: maxBundle,
+		Summary: "Check an evidence bundle", Description: "By this log's own key, and held against its own record of checkpoints; nothing of the bundle is kept. Whoever wants to " +
+			"trust not even this server uses traga-verify."},
+		func(ctx context.Context, in *bundleInput) (*verdictOutput, error) {
+			checked, err := a.exports.Check(ctx, in.RawBody, ledger.Trust{})
+			if err != nil {
+				return nil, err
+			}
+			return &verdictOutput{Body: checked.Verdict}, nil
 		})
 }
 

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,7 +21,8 @@ import (
 // sealed serves a store with a ledger; seal signs what is there.
 func sealed(t *testing.T) (s *service, seal func() *ledger.Note, policy *ledger.Policy) {
 	proofs := &evidence.Source{}
-	s = serve(t, embedded, func(c *api.Config, _ *setting) { c.Evidence = proofs })
+	exports := &evidence.Exporter{Source: proofs, Believed: func(context.Context) (*ledger.Policy, error) { return policy, nil }}
+	s = serve(t, embedded, func(c *api.Config, _ *setting) { c.Evidence = exports })
 	l, err := s.store.Log.(*sqlitestore.Store).Ledger()
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +79,15 @@ func TestABundleIsExportedAndVerifies(t *testing.T) {
 	digest := sha256.Sum256(a.body)
 	if log := s.get("/v1/cases/MK-2026-0001/access"); !bytes.Contains(log.body, []byte(hex.EncodeToString(digest[:]))) {
 		t.Errorf("the export is not on record with its digest: %s", log.body)
+	}
+
+	verdict := decode[ledger.Verdict](t, s.ask(http.MethodPost, "/v1/bundles:check", string(a.body), "Content-Type", "application/zip"), http.StatusOK)
+	if !verdict.OK || verdict.Case != "MK-2026-0001" || *verdict.Pinned != verdict.Size {
+		t.Errorf("checked: %+v", verdict)
+	}
+	verdict = decode[ledger.Verdict](t, s.ask(http.MethodPost, "/v1/bundles:check", string(a.body[:500]), "Content-Type", "application/zip"), http.StatusOK)
+	if verdict.OK || verdict.Problems[0].Code != ledger.CodeFormat {
+		t.Errorf("a bundle that was cut: %+v", verdict)
 	}
 
 	a = s.ask(http.MethodPost, "/v1/exports", order(`,"format":"json"`), "Content-Type", "application/json")

@@ -130,7 +130,7 @@ func (a *api) cases(ctx context.Context, in *casesInput) (*casesOutput, error) {
 		err = badCursor()
 	}
 	for i := range list {
-		list[i].Hide(look.Sight(list[i].Case).Hidden())
+		list[i].Hide(look.Sight(list[i].Case).Hidden(list[i].RiskLevel))
 	}
 	return &casesOutput{Link: nextLink("/v1/cases", next, url.Values{"at": {in.At}, "jurisdiction": {in.Jurisdiction}, "status": {in.Status},
 		"phase": {in.Phase}, "q": {in.Search}}, in.Limit), Body: list}, err

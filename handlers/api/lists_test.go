@@ -211,6 +211,7 @@ func TestWhoSharesWithWhomOverAllCases(t *testing.T) {
 			t.Errorf("%s: %s", query, a.body)
 		}
 	}
+	s.settle()
 	list := read[[]projections.Status](s, "/v1/projections")
 	if len(list) < 4 || list[0].Name != "status" || list[0].State != projections.Live {
 		t.Errorf("%+v", list)

@@ -27,6 +27,7 @@ import (
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
+	"traga.internal/projections/involvement"
 	"traga.internal/projections/obligations"
 	"traga.internal/projections/regional"
 	verdicts "traga.internal/projections/safeguards"
@@ -72,6 +73,8 @@ func (w *watch) pass(d time.Duration) { w.now.Add(d.Microseconds()) }
 type store struct {
 	api.Log
 	trouble atomic.Pointer[error]
+	// readOnly is why appends fail while reads do not.
+	readOnly atomic.Pointer[error]
 }
 
 func (s *store) fail(err error) { s.trouble.Store(&err) }
@@ -86,6 +89,9 @@ func (s *store) failing() error {
 func (s *store) Append(ctx context.Context, stream string, expected events.Expected, proposed ...events.Proposed) (events.Appended, error) {
 	if err := s.failing(); err != nil {
 		return events.Appended{}, err
+	}
+	if p := s.readOnly.Load(); p != nil {
+		return events.Appended{}, *p
 	}
 	return s.Log.Append(ctx, stream, expected, proposed...)
 }
@@ -177,7 +183,7 @@ func serve(t testing.TB, options ...option) *service {
 		s.store.Log = log
 	}
 	book := protocol.NewBook()
-	engine, err := projections.Open(t.Context(), dir, s.store, book, []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection(), verdicts.Projection()})
+	engine, err := projections.Open(t.Context(), dir, s.store, book, []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection(), verdicts.Projection(), involvement.Projection()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +207,7 @@ func serve(t testing.TB, options ...option) *service {
 		}
 		return nil
 	})
-	s.Server = httptest.NewServer(auth.AsOwner(mux))
+	s.Server = httptest.NewServer(asTheTestSays(mux))
 	t.Cleanup(func() {
 		select {
 		case <-s.closing:
@@ -217,6 +223,22 @@ func serve(t testing.TB, options ...option) *service {
 	})
 	s.doc = s.readDocument()
 	return s
+}
+
+// asTheTestSays signs a request in as the actor that its header names (officer role institution), and else as the owner.
+func asTheTestSays(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who := auth.Owner()
+		if name := strings.Fields(r.Header.Get("Test-Actor")); len(name) == 3 {
+			who = auth.Identity{Actor: events.Actor{Officer: name[0], Role: events.Role(name[1]), Institution: events.Institution(name[2])}}
+		}
+		next.ServeHTTP(w, r.WithContext(auth.WithIdentity(r.Context(), who)))
+	})
+}
+
+// as are the headers of a request by that actor.
+func as(a events.Actor, header ...string) []string {
+	return append([]string{"Test-Actor", a.Officer + " " + string(a.Role) + " " + string(a.Institution)}, header...)
 }
 
 // answer is what came back, read to its end and held against the OpenAPI document.

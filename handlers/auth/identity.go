@@ -1,4 +1,13 @@
 // Package auth says who is asking: it finds out for every request, and lets nothing through for which it can't.
+//
+// Who someone is, an identity provider says (Provider: OpenID Connect, by authorization code with PKCE for pages, by
+// bearer token for programs), or a token that traga itself signed (Tokens). For which institution and in which role
+// she acts, the directory says (Officers); a token names both itself, and the directory, where it knows better, must
+// agree. All of that is looked up for each request, and every two seconds for a live stream: revoked means revoked at
+// once. What can't be looked up lets nobody in.
+//
+// A Gate puts the Identity into the context of the request (IdentityOf). What she may see is for others to decide;
+// whose entry she may record, MayRecord says.
 package auth
 
 import (

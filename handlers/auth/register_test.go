@@ -175,3 +175,32 @@ func TestWhatCanBeIssued(t *testing.T) {
 		t.Errorf("registered: %v %v", list, err)
 	}
 }
+
+// Whatever is in the register's file, it is read or named as unreadable; what was issued since is there or nothing is.
+func FuzzRegister(f *testing.F) {
+	const issued = `{"issued":{"id":"e284cbdb-fa1d-4c38-b3c5-16160ad868dd","actor":{"officer":"o","role":"csw","institution":"i"},"machine":false,"issued":"2026-06-17T12:00:00Z","expires":"2026-06-17T13:00:00Z"}}` + "\n"
+	for _, s := range []string{"", "\n", issued, issued + issued, issued + `{"revoked":{"id":"e284cbdb-fa1d-4c38-b3c5-16160ad868dd","at":"2026-06-17T12:30:00Z"}}` + "\n", issued[:40], `{}` + "\n", "null\n", `{"issued":null}` + "\n", "\x00\xff\n"} {
+		f.Add([]byte(s))
+	}
+	dir, now := filepath.Join(f.TempDir(), "keys"), func() time.Time { return time.Date(2026, 6, 17, 12, 0, 0, 0, time.UTC) }
+	if _, err := auth.MakeTokens(dir, now); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if err := os.WriteFile(filepath.Join(dir, "tokens"), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tokens, err := auth.OpenTokens(dir, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, err := tokens.List()
+		if _, _, err := tokens.Issue(dimova, false, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		after, again := tokens.List()
+		if (err == nil) != (again == nil) || err == nil && len(after) != len(before)+1 {
+			t.Errorf("%d tokens (%v), then %d (%v)", len(before), err, len(after), again)
+		}
+	})
+}

@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +26,7 @@ import (
 	"traga.internal/projections/obligations"
 	verdicts "traga.internal/projections/safeguards"
 	"traga.internal/projections/status"
+	"traga.internal/projections/timeline"
 )
 
 const (
@@ -170,7 +173,7 @@ func (n *node) risks(t *testing.T) string {
 					if err := rows.Scan(&risk); err != nil {
 						return err
 					}
-					if risk != "" {
+					if risk != "" && !strings.HasPrefix(risk, "erased:") {
 						out = append(out, number+"="+risk)
 					}
 				}
@@ -222,6 +225,10 @@ func (n *node) erased(t *testing.T, asked record.Receipt) {
 	if got, want := n.risks(t), other+"=medium"; got != want {
 		t.Errorf("the read model says %q, want %q", got, want)
 	}
+	list, _, err := status.List(t.Context(), n.engine, status.Query{Text: mk})
+	if err != nil || len(list) != 1 || list[0].RiskLevel != nil || len(list[0].Withheld) != 1 || list[0].Withheld[0].Reason != events.Erased {
+		t.Errorf("the list of cases says %+v, %v", list, err)
+	}
 }
 
 func TestAnErasureLeavesNothingInAnyFile(t *testing.T) {
@@ -231,8 +238,21 @@ func TestAnErasureLeavesNothingInAnyFile(t *testing.T) {
 	if got := holds(t, dir); len(got) == 0 || strings.Contains(strings.Join(got, " "), "log.db") {
 		t.Fatalf("before it, the marker stands in %v: the read model, and never the log", got)
 	}
+	hashes := func() (list []string) {
+		for r, err := range n.store.ReadStream(t.Context(), events.CaseStream(mk), 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, timeline.Hash(&r))
+		}
+		return list
+	}
+	before := hashes()
 	asked := n.must(t, second, directorate, request())
 	list, err := n.runner.Once(t.Context())
+	if after := hashes(); !slices.Equal(before, after) {
+		t.Errorf("the hashes of the entries are other ones: %v, before %v", after, before)
+	}
 	if err != nil || len(list) != 1 || !list[0].Done || list[0].Case != second || list[0].Keys != 3 {
 		t.Fatalf("%+v, %v", list, err)
 	}
@@ -402,5 +422,51 @@ func TestAKilledProcessComesToOneCompletion(t *testing.T) {
 				t.Errorf("the marker still stands in %v", got)
 			}
 		})
+	}
+}
+
+// While the read models follow the log, entries of the very case come in all the time: what was folded before the erasure is
+// not written after it.
+func TestAnErasureWhileTheReadModelsFollow(t *testing.T) {
+	dir := t.TempDir()
+	n := mustOpen(t, dir)
+	n.fill(t)
+	asked := n.must(t, mk, directorate, request())
+	ctx, stop := context.WithCancel(t.Context())
+	var work sync.WaitGroup
+	work.Go(func() {
+		if err := n.engine.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	busy, begun := make(chan struct{}), make(chan struct{})
+	work.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-busy:
+				return
+			default:
+			}
+			if _, err := n.does(t.Context(), mk, prison, &events.SupportProvided{Service: fmt.Sprint("books ", i)}); err != nil {
+				t.Error(err)
+				return
+			}
+			if i == 20 {
+				close(begun)
+			}
+		}
+	})
+	<-begun
+	if list, err := n.runner.Once(t.Context()); err != nil || len(list) != 1 || !list[0].Done {
+		t.Errorf("%+v, %v", list, err)
+	}
+	close(busy)
+	// The case's row moves into the past, as the read model remembers it.
+	n.must(t, mk, prison, &events.TreatmentPlanAdopted{Plan: "p-1", Goals: []string{"g"}, Participated: true})
+	n.erased(t, asked) // waits until the read models have seen everything
+	stop()
+	work.Wait()
+	if got := holds(t, dir); len(got) > 0 {
+		t.Errorf("the marker stands in %v", got)
 	}
 }

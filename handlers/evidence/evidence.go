@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
@@ -43,11 +44,15 @@ type Opener interface {
 	Fields(ctx context.Context, stored *events.Recorded) ([]vault.Field, error)
 }
 
-// Source is where evidence is taken from.
+// Source is where evidence is taken from. Its fields are set before it is used; then it is safe for concurrent use.
 type Source struct {
 	Ledger Ledger
 	Log    Log
 	Opener Opener // nil where there are no keys: then nothing is opened
+
+	mu    sync.Mutex
+	heads *ledger.HeadMap // the last map of heads that was asked for: making one looks at every stream
+	size  int64           // of the tree that it is of
 }
 
 // Errors of asking for evidence.
@@ -123,12 +128,8 @@ func (s *Source) make(ctx context.Context, r Request) (*Made, error) {
 	if err != nil {
 		return nil, err
 	}
-	heads, err := s.Ledger.Heads(ctx, b.Checkpoint.Size)
-	if err != nil {
+	if err := s.proveIn(ctx, b, append(since, r.Since...)); err != nil {
 		return nil, err
-	}
-	if err := b.Prove(remembering(s.Ledger.Hashes(ctx)), heads, append(since, r.Since...)); err != nil {
-		return nil, damaged(err)
 	}
 	made.Bundle = b.Bytes()
 	if v := ledger.Verify(made.Bundle, ledger.Trust{}); len(v.Problems) > 0 {
@@ -218,10 +219,16 @@ func (s *Source) hidden(ctx context.Context, r Request) (map[uuid.UUID][]string,
 		if masked == nil {
 			return nil, ErrNotWhole
 		}
+		if masked == e {
+			continue
+		}
 		for _, w := range masked.Withheld {
 			if w.Reason == events.Hidden {
 				hidden[e.ID] = append(hidden[e.ID], w.Pointer)
 			}
+		}
+		if len(hidden[e.ID]) == 0 { // something is masked that no pointer names
+			hidden[e.ID] = []string{""}
 		}
 	}
 	return hidden, nil
@@ -388,6 +395,42 @@ func (s *Source) olderSizes(ctx context.Context, size int64) ([]int64, error) {
 		}
 	}
 	return sizes, nil
+}
+
+// proveIn fills in the proofs of a bundle.
+func (s *Source) proveIn(ctx context.Context, b *ledger.Bundle, since []int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.headsAt(ctx, b.Checkpoint.Size); err != nil {
+		return err
+	}
+	if err := b.Prove(remembering(s.Ledger.Hashes(ctx)), s.heads, since); err != nil {
+		return damaged(err)
+	}
+	return nil
+}
+
+// headsAt brings the map of heads to a size: by the leaves that came since, where it is of a smaller one.
+func (s *Source) headsAt(ctx context.Context, size int64) error {
+	if s.heads == nil || s.size > size {
+		heads, err := s.Ledger.Heads(ctx, size)
+		if err != nil {
+			return err
+		}
+		s.heads, s.size = heads, size
+		return nil
+	}
+	for l, err := range s.Ledger.Leaves(ctx, s.size, size) {
+		if err != nil {
+			s.heads = nil // it is neither of the one size nor of the other
+			return err
+		}
+		if l.Event.ID != uuid.Nil {
+			s.heads.Set(ledger.Head{Tag: l.Tag, Revision: l.Event.Revision, Leaf: l.Hash})
+		}
+	}
+	s.size = size
+	return nil
 }
 
 // remembering reads each hash once: the proofs of one bundle share most of theirs.

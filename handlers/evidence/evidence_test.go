@@ -337,6 +337,27 @@ func TestErasedFieldsAreProvedByTheirReceiptElsewhere(t *testing.T) {
 	}
 }
 
+// TestOneSourceServesAGrowingLog: the map of heads that it keeps follows the log, and is made anew for an older size.
+func TestOneSourceServesAGrowingLog(t *testing.T) {
+	p, pinned := told(t)
+	trust := ledger.Trust{Pinned: pinned, Policy: p.policy(false)}
+	s := p.source()
+	for i := range 5 {
+		p.records(fmt.Sprintf("MK-2026-1%03d", i), opened("s-9"))
+		p.records(first, level("high"))
+		p.seals(false)
+		for _, number := range []string{first, second} {
+			made, err := s.Make(t.Context(), evidence.Request{Case: number})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := ledger.Verify(made.Bundle, trust); !v.OK {
+				t.Errorf("round %d: %s", i, v.Line())
+			}
+		}
+	}
+}
+
 func TestWhatIsNotSealedYetIsSaid(t *testing.T) {
 	p := newPlace(t)
 	_, err := p.source().Make(t.Context(), evidence.Request{Case: first})

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,6 +81,40 @@ type File struct {
 type Exporter struct {
 	Desk   *consult.Desk
 	Source *Source // nil where the store has no ledger; then there are no bundles
+	// Believed is the policy of this log, by which a bundle is checked whose reader brings none; nil where there is none.
+	Believed func(context.Context) (*ledger.Policy, error)
+}
+
+// Proves reports whether there are proofs and bundles.
+func (x *Exporter) Proves() bool { return x != nil && x.Source != nil }
+
+// Checked is the verdict on a bundle that was sent to be checked.
+type Checked struct {
+	*ledger.Verdict
+	Own bool // it was held against this log's own record
+}
+
+// Check checks a bundle. What its reader does not bring along is this log's own: its policy, and its checkpoint of the
+// bundle's size. Nothing of the bundle is kept.
+func (x *Exporter) Check(ctx context.Context, bundle []byte, trust ledger.Trust) (*Checked, error) {
+	const doing = "check a bundle"
+	if trust.Policy == nil && x.Believed != nil {
+		var err error
+		if trust.Policy, err = x.Believed(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", doing, err)
+		}
+	}
+	checked := &Checked{}
+	if trust.Pinned == nil && x.Source != nil {
+		size := ledger.Verify(bundle, ledger.Trust{}).Size
+		n, err := x.Source.CheckpointOf(ctx, size)
+		if err != nil && !errors.Is(err, ledger.ErrNoCheckpoint) {
+			return nil, fmt.Errorf("%s: %w", doing, err)
+		}
+		trust.Pinned, checked.Own = n, n != nil
+	}
+	checked.Verdict = ledger.Verify(bundle, trust)
+	return checked, nil
 }
 
 // Export makes the file. It fails with a *events.FieldError for an order that is not as it should be, as Desk.Case and Make

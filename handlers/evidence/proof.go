@@ -72,12 +72,8 @@ func (s *Source) prove(ctx context.Context, number string, sight *access.Decisio
 	if err != nil {
 		return nil, err
 	}
-	heads, err := s.Ledger.Heads(ctx, b.Checkpoint.Size)
-	if err != nil {
+	if err := s.proveIn(ctx, &b, nil); err != nil {
 		return nil, err
-	}
-	if err := b.Prove(remembering(s.Ledger.Hashes(ctx)), heads, nil); err != nil {
-		return nil, damaged(err)
 	}
 	_, mapLeaf, err := ledger.ParseLeaf(b.Heads.Leaf)
 	if err != nil || mapLeaf == nil {

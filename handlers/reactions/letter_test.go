@@ -123,7 +123,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	}
 	const page = "page: https://traga.example.org\n"
 	for section, want := range map[string]string{
-		"colour: red": "colour not found",
+		"colour: red": "can't be used: there is no setting colour",
 		page + "webhooks: [{name: a, url: 'ftp://x', secret-file: " + secret + "}]":                                       "webhooks a: url: expected an address with http",
 		page + "webhooks: [{name: a, url: 'https://u:p@x', secret-file: " + secret + "}]":                                 "without a password in it",
 		page + "webhooks: [{name: a, url: 'https://x'}]":                                                                  "webhooks a: secret-file: expected",
@@ -144,7 +144,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"inbox: [{name: i, url: 'http://x', stream: A, subject: s, replies: r, institutions: [x]}]":                       "inbox i: url",
 		"inbox: [{name: i, url: 'nats://x', stream: A, subject: s, replies: s, institutions: [x]}]":                       "inbox i: replies",
 		"inbox: [{name: i, url: 'nats://x', stream: A, subject: s, replies: r}]":                                          "inbox i: institutions",
-		"retry: {first: soon}": "cannot unmarshal",
+		"retry: {first: soon}": "`soon` is not the kind of value that is expected there",
 		"retry: {first: -1s}":  "retry: expected durations",
 	} {
 		var node yaml.Node

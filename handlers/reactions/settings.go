@@ -131,7 +131,7 @@ func ParseSettings(section *yaml.Node) (Settings, error) {
 	if err == nil {
 		d := yaml.NewDecoder(strings.NewReader(string(text)))
 		d.KnownFields(true)
-		if err = d.Decode(&s); errors.Is(err, io.EOF) {
+		if err = inWords(d.Decode(&s)); errors.Is(err, io.EOF) {
 			err = nil
 		}
 	}
@@ -142,6 +142,26 @@ func ParseSettings(section *yaml.Node) (Settings, error) {
 		return Settings{}, fmt.Errorf("%w: %w", ErrSettings, err)
 	}
 	return s, nil
+}
+
+var (
+	unknownSetting = regexp.MustCompile(`line \d+: field (\S+) not found in type \S+`)
+	anotherKind    = regexp.MustCompile("line \\d+: cannot unmarshal !!\\w+ (`.*`) into \\S+")
+	group          = regexp.MustCompile(`line \d+: cannot unmarshal !!\w+ into \S+`)
+)
+
+// inWords says what the YAML decoder found in words of the file, not of this program.
+func inWords(err error) error {
+	var kinds *yaml.TypeError
+	if !errors.As(err, &kinds) {
+		return err
+	}
+	for i, text := range kinds.Errors {
+		text = unknownSetting.ReplaceAllString(text, "there is no setting $1")
+		text = group.ReplaceAllString(text, "there is a list or a group of settings where a single value is expected, or the other way round")
+		kinds.Errors[i] = anotherKind.ReplaceAllString(text, "$1 is not the kind of value that is expected there")
+	}
+	return errors.New(strings.Join(kinds.Errors, "; "))
 }
 
 // Names lists the reactions that are set up, in the file's order.

@@ -233,6 +233,35 @@ func (s *Sealer) seal(ctx context.Context) (*ledger.Note, error) {
 	return n, s.seen(now)
 }
 
+// BeginAnew has the log signed by a new signer, whose first checkpoint this is. It is for a log whose signer will never sign
+// it again, because the newest copy of the store is lost for good. Nobody who kept a checkpoint of before can be shown that
+// the log continues it: witnesses and policies get the new key, and must be told why.
+func BeginAnew(ctx context.Context, l interface {
+	Ledger
+	RepeatHeads(ctx context.Context) (tree ledger.Tree, recorded time.Time, err error)
+}, signer Signer, now time.Time) (*ledger.Note, error) {
+	const doing = "begin anew with another signer"
+	if last, err := signer.Last(ctx); err != nil || last != nil {
+		if err == nil {
+			err = fmt.Errorf("the signer has signed %d leaves before, expected a new one", last.Size)
+		}
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	tree, _, err := l.RepeatHeads(ctx)
+	if err == nil && tree.Size == 0 {
+		err = errors.New("the log is empty")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	n, err := signer.Sign(ctx, tree, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	// A crash before this line leaves a signer that has signed: another new one is then needed.
+	return n, l.AddCheckpoint(ctx, n, now)
+}
+
 // Check says whether the log continues what the signer signed, and writes nothing.
 func (s *Sealer) Check(ctx context.Context) error {
 	_, _, _, err := s.check(ctx)

@@ -267,6 +267,52 @@ func TestAnOlderCopyIsNeverSigned(t *testing.T) {
 	}
 }
 
+// TestBeginAnew: a log whose signer will never sign it again gets a new one, also without a new event, and only a new one.
+func TestBeginAnew(t *testing.T) {
+	g := newGiven(t)
+	g.record(2)
+	first := g.seal()
+	if _, err := sealing.BeginAnew(t.Context(), g.ledger, g.signer, g.now); err == nil || !strings.Contains(err.Error(), "expected a new one") {
+		t.Errorf("with the signer of before: %v", err)
+	}
+	old := g.key()
+	// A crash after the record was put aside leaves a key that never signs; retiring goes on.
+	if err := os.Rename(filepath.Join(g.keys, "signed"), filepath.Join(g.keys, "signed."+old.Name())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sealing.MakeSigner(g.keys); err == nil {
+		t.Error("a key without its record was opened")
+	}
+	for range 2 {
+		if err := sealing.RetireSigner(g.keys); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if g.signer, err = sealing.MakeSigner(g.keys); err != nil {
+		t.Fatal(err)
+	}
+	n, err := sealing.BeginAnew(t.Context(), g.ledger, g.signer, g.now)
+	if err != nil || n.Origin == old.Name() || n.Size != first.Size+1 {
+		t.Fatalf("%+v, %v", n, err)
+	}
+	g.record(1)
+	if next := g.seal(); next.Size != n.Size+2 || next.Origin != n.Origin {
+		t.Errorf("and then: %+v", next)
+	}
+	if err := g.store.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"signed.", "signer.key."} {
+		if _, err := os.Stat(filepath.Join(g.keys, name+old.Name())); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := sealing.BeginAnew(t.Context(), newGiven(t).ledger, newGiven(t).signer, g.now); err == nil {
+		t.Error("an empty log has begun anew")
+	}
+}
+
 func TestTheSignersFilesMustBelongTogether(t *testing.T) {
 	g := newGiven(t)
 	g.record(1)

@@ -124,6 +124,32 @@ func makeSigner(dir string) error {
 	})
 }
 
+// RetireSigner puts the key and the record in a directory aside, under names that end with the key's, so that MakeSigner
+// makes new ones. It does nothing when there is none.
+func RetireSigner(dir string) error {
+	text, err := os.ReadFile(filepath.Join(dir, keyFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	key, err := publicKey(strings.TrimSpace(string(text)))
+	if err != nil {
+		return fmt.Errorf("%s does not hold a signing key", keyFile)
+	}
+	return locked(dir, func() error {
+		// A crash in between leaves a key without its record, which never signs; calling again goes on.
+		for _, name := range []string{recordFile, keyFile} {
+			err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, name+"."+key.Name()))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func locked(dir string, do func() error) (err error) {
 	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
 	if err := lock.Lock(); err != nil {

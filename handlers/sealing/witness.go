@@ -109,6 +109,9 @@ func (w *Witness) Last(ctx context.Context) (*ledger.Note, error) { return w.rec
 // with ErrProofFrom when the proof starts elsewhere, with ledger.ErrSignature, and with a *ledger.ForkError when the log
 // contradicts itself; the notes of both are then kept in a file, and the error names it.
 func (w *Witness) Cosign(ctx context.Context, log ledger.Key, e *ledger.Extension) (n *ledger.Note, err error) {
+	if err := signedBy(e.Note, log); err != nil {
+		return nil, err // before it is asked what it continues
+	}
 	err = locked(w.dir, func() error {
 		last, err := w.Last(ctx)
 		if err != nil {

@@ -63,7 +63,7 @@ func (s *site) cases(ctx context.Context, p *page) error {
 		return err
 	}
 	for _, c := range rows {
-		c.Hide(look.Sight(c.Case).Hidden())
+		c.Hide(look.Sight(c.Case).Hidden(c.RiskLevel))
 		l.Rows = append(l.Rows, caseRow{c, known.of(c.Institution, p.Language())})
 	}
 	l.Next = next

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -60,6 +61,8 @@ type field struct {
 	Text   string
 	Fields []field
 	Hidden bool // the text says that it is withheld
+	// Receipt, of an erased field, is the entry that says so.
+	Receipt string
 }
 
 func (s *site) entry(ctx context.Context, p *page) error {
@@ -246,12 +249,27 @@ func (p *page) readField(d *json.Decoder, name string, known names) (field, erro
 	return f, err
 }
 
+// Erased says which categories of an entry were erased, each once, and by which entry.
+func (p *page) Erased(list []timeline.Withheld) (said []field) {
+	for _, w := range list {
+		f := field{Hidden: true, Text: p.T("withheld.erased", p.Category(w.Category))}
+		if w.Receipt != nil {
+			f.Receipt = w.Receipt.String()
+		}
+		if !slices.ContainsFunc(said, func(g field) bool { return g.Text == f.Text && g.Receipt == f.Receipt }) {
+			said = append(said, f)
+		}
+	}
+	return said
+}
+
 // readWithheld reads what stands in the place of a field that is withheld.
 func (p *page) readWithheld(d *json.Decoder, name string) (field, error) {
 	var w struct {
 		Reason   string
 		Category events.Category
 		Ask      events.Role
+		Receipt  uuid.UUID
 	}
 	if err := d.Decode(&w); err != nil {
 		return field{}, err
@@ -259,6 +277,9 @@ func (p *page) readWithheld(d *json.Decoder, name string) (field, error) {
 	f := field{Name: name, Hidden: true, Text: p.T("withheld.hidden", p.Category(w.Category), p.Role(w.Ask))}
 	if w.Reason == events.Erased {
 		f.Text = p.T("withheld.erased", p.Category(w.Category))
+		if w.Receipt != uuid.Nil {
+			f.Receipt = w.Receipt.String()
+		}
 	}
 	_, err := d.Token()
 	return f, err

@@ -36,10 +36,7 @@ type proofView struct {
 }
 
 // checkedBundle is a verdict in words.
-type checkedBundle struct {
-	*ledger.Verdict
-	Own bool // held against this server's own record
-}
+type checkedBundle struct{ *evidence.Checked }
 
 // State is verified, unanchored or broken.
 func (c *checkedBundle) State() string {
@@ -57,7 +54,7 @@ func (s *site) proof(ctx context.Context, p *page) error {
 }
 
 func (s *site) showProof(ctx context.Context, p *page, v *proofView) error {
-	if s.exports == nil || s.exports.Source == nil {
+	if !s.exports.Proves() {
 		return &failure{status: http.StatusNotFound, message: "error.not-found"}
 	}
 	n, at, err := s.exports.Source.Checkpoint(ctx)
@@ -112,26 +109,13 @@ func (s *site) checkBundle(ctx context.Context, p *page) error {
 	return s.showProof(ctx, p, v)
 }
 
-// verify checks a bundle. What its reader does not bring along is this server's own: its policy, and its checkpoint of the
-// bundle's size.
+// verify checks a bundle against what its reader brings, or else this log's own record.
 func (s *site) verify(ctx context.Context, bundle []byte, trust ledger.Trust) (*checkedBundle, error) {
-	if trust.Policy == nil && s.believed != nil {
-		var err error
-		if trust.Policy, err = s.believed(ctx); err != nil {
-			return nil, err
-		}
+	checked, err := s.exports.Check(ctx, bundle, trust)
+	if err != nil {
+		return nil, err
 	}
-	checked := &checkedBundle{}
-	if trust.Pinned == nil && s.exports != nil && s.exports.Source != nil {
-		size := ledger.Verify(bundle, ledger.Trust{}).Size
-		n, err := s.exports.Source.CheckpointOf(ctx, size)
-		if err != nil && !errors.Is(err, ledger.ErrNoCheckpoint) {
-			return nil, err
-		}
-		trust.Pinned, checked.Own = n, n != nil
-	}
-	checked.Verdict = ledger.Verify(bundle, trust)
-	return checked, nil
+	return &checkedBundle{checked}, nil
 }
 
 // errLargeFile: a file of the form is larger than is taken.
@@ -198,7 +182,7 @@ func (s *site) caseProof(ctx context.Context, p *page) error {
 }
 
 func (s *site) showCaseProof(ctx context.Context, p *page, v *caseProofView) error {
-	if s.exports == nil || s.exports.Source == nil {
+	if !s.exports.Proves() {
 		return &failure{status: http.StatusNotFound, message: "error.not-found"}
 	}
 	look, err := p.look(ctx, "proof")
@@ -231,7 +215,7 @@ func notWhole() error { return &failure{status: http.StatusForbidden, message: "
 
 // export sends a bundle of the case.
 func (s *site) export(ctx context.Context, p *page) error {
-	if s.exports == nil || s.exports.Source == nil {
+	if !s.exports.Proves() {
 		return &failure{status: http.StatusNotFound, message: "error.not-found"}
 	}
 	p.request.Body = http.MaxBytesReader(nil, p.request.Body, maxExportForm)
@@ -267,7 +251,7 @@ func (s *site) export(ctx context.Context, p *page) error {
 
 // tamper alters a copy of the case's bundle, and shows what the verifier says of it. It is for the demonstration.
 func (s *site) tamper(ctx context.Context, p *page) error {
-	if s.demo == "" || s.exports == nil || s.exports.Source == nil {
+	if s.demo == "" || !s.exports.Proves() {
 		return &failure{status: http.StatusNotFound, message: "error.not-found"}
 	}
 	look, err := p.look(ctx, "proof")
@@ -307,7 +291,7 @@ func (s *site) tamper(ctx context.Context, p *page) error {
 
 // ProofPath is the path of the page of the case's proof; empty where there is none.
 func (p *page) ProofPath() string {
-	if p.site.exports == nil || p.site.exports.Source == nil || p.Confidential() {
+	if !p.site.exports.Proves() || p.Confidential() {
 		return ""
 	}
 	return "/cases/" + url.PathEscape(p.request.PathValue("n")) + "/proof"
@@ -317,4 +301,4 @@ func (p *page) ProofPath() string {
 func (p *page) Stamp(t time.Time) string { return t.In(p.zone).Format("2006-01-02 15:04") }
 
 // Proves reports whether there is a page of the log's proof.
-func (p *page) Proves() bool { return p.site.exports != nil && p.site.exports.Source != nil }
+func (p *page) Proves() bool { return p.site.exports.Proves() }

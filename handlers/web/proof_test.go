@@ -98,8 +98,8 @@ func newSealed(t *testing.T, demo string) *sealed {
 	desk := consult.New(consult.Config{Store: log, Book: book, Recorder: recorder, Engine: engine, Clock: time.Now})
 	s.source = &evidence.Source{Ledger: s.ledger, Log: log, Opener: keys}
 	web.Register(s.mux, web.Config{Store: log, Book: book, Engine: engine, Desk: desk, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Demo: demo,
-		Evidence: &evidence.Exporter{Desk: desk, Source: s.source},
-		Believed: func(context.Context) (*ledger.Policy, error) { return ledger.ParsePolicy([]byte(s.policy)) }})
+		Evidence: &evidence.Exporter{Desk: desk, Source: s.source,
+			Believed: func(context.Context) (*ledger.Policy, error) { return ledger.ParsePolicy([]byte(s.policy)) }}})
 	return s
 }
 

@@ -115,10 +115,13 @@ func (p *page) AccessPath() string {
 // Confidential reports whether there may be entries of the case of which the reader may not know.
 func (p *page) Confidential() bool { return p.sight != nil && !p.sight.KnowsOfMonitoring() }
 
-// Withheld is what is shown in the place of a key that the reader may not see; empty where they may.
+// Withheld is what is shown in the place of a key that the reader may not see, or that was erased; empty where it is shown.
 func (p *page) Withheld(list []access.Hidden, field string) string {
 	for _, h := range list {
 		if h.Field == field {
+			if h.Reason == events.Erased {
+				return p.T("withheld.gone")
+			}
 			return p.T("withheld.value", p.Role(h.Ask))
 		}
 	}

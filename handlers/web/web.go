@@ -20,7 +20,6 @@ import (
 
 	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
-	"traga.internal/events/ledger"
 	"traga.internal/handlers/consult"
 	"traga.internal/handlers/evidence"
 	"traga.internal/handlers/record"
@@ -38,7 +37,7 @@ type Log interface {
 	Head(ctx context.Context) (events.Position, error)
 }
 
-// Config is what the pages work with. All fields are required but Recorder, Evidence, Believed, SignIns, Secure and Demo.
+// Config is what the pages work with. All fields are required but Recorder, Evidence, SignIns, Secure and Demo.
 type Config struct {
 	Store Log
 	// Book gives the rules and calendars as they are on record now.
@@ -52,8 +51,6 @@ type Config struct {
 	Recorder Recorder
 	// Evidence makes proofs and exports; nil, or without a source, where the store has no ledger.
 	Evidence *evidence.Exporter
-	// Believed is the policy of this log, by which a bundle is checked whose reader brings none.
-	Believed func(context.Context) (*ledger.Policy, error)
 	// SignIns says how people sign in; nil where they need not.
 	SignIns SignIns
 	// Secure says that the pages are reached over TLS only.
@@ -101,7 +98,6 @@ type site struct {
 	registers *registers.Registers
 	recorder  Recorder
 	exports   *evidence.Exporter
-	believed  func(context.Context) (*ledger.Policy, error)
 	signIns   SignIns
 	secure    bool
 	pages     *pages
@@ -111,7 +107,7 @@ type site struct {
 // Register adds the pages to the mux: /, /cases, /cases/{n}, /cases/{n}/entries/{id}, /cases/{n}/access, /cases/{n}/proof, /proof, /alerts/{id}, /region, /directory, /sign-in, /static/{file}, and a plain
 // "not found" page for every address that nothing else on the mux answers.
 func Register(mux *http.ServeMux, c Config) {
-	s := &site{log: c.Store, desk: c.Desk, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo, signIns: c.SignIns, secure: c.Secure, recorder: c.Recorder, exports: c.Evidence, believed: c.Believed}
+	s := &site{log: c.Store, desk: c.Desk, lists: readModels{c.Engine}, compared: comparisons{c.Engine}, book: c.Book, clock: c.Clock, logger: c.Log, demo: c.Demo, signIns: c.SignIns, secure: c.Secure, recorder: c.Recorder, exports: c.Evidence}
 	s.register(mux)
 }
 

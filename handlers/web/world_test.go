@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"traga.internal/aggregates/protocol"
+	"traga.internal/events"
 	"traga.internal/events/memstore"
 	"traga.internal/handlers/auth"
 	"traga.internal/handlers/caseload"
@@ -35,6 +36,20 @@ type world struct {
 	engine *projections.Engine
 	mux    *http.ServeMux
 	who    auth.Identity // who asks; the owner unless a test says otherwise
+	full   bool          // the access log takes no more
+}
+
+// looks is the access log's recorder, which fails when the world is full.
+type looks struct {
+	*record.Recorder
+	w *world
+}
+
+func (l looks) RecordInternal(ctx context.Context, a *record.Action, c record.Condition) (record.Receipt, error) {
+	if l.w.full {
+		return record.Receipt{}, events.ErrFull
+	}
+	return l.Recorder.RecordInternal(ctx, a, c)
 }
 
 // newWorld serves what fill puts into an empty store.
@@ -63,7 +78,7 @@ func newWorld(t *testing.T, fill func(context.Context, *world)) *world {
 	w.mux.HandleFunc("GET /v1/stream", w.stream)
 	book := deadlines.Published(w.store, w.book)
 	recorder := record.New(w.store, w.book, record.WithClock(w.clock.Now))
-	desk := consult.New(consult.Config{Store: w.store, Book: book, Recorder: recorder, Engine: w.engine, Clock: w.clock.Now})
+	desk := consult.New(consult.Config{Store: w.store, Book: book, Recorder: looks{recorder, w}, Engine: w.engine, Clock: w.clock.Now})
 	web.Register(w.mux, web.Config{Store: w.store, Book: book, Engine: w.engine, Desk: desk, Clock: w.clock.Now,
 		Recorder: recorder, Log: slog.New(slog.DiscardHandler), Demo: "All of this is invented."})
 	return w

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"traga.internal/aggregates/access"
+	"traga.internal/aggregates/history"
 	"traga.internal/events"
 	"traga.internal/projections"
 )
@@ -78,7 +79,7 @@ func (c *collector) Collect(s *projections.Step) error {
 		c.cases[s.Case.Number] = p
 		c.order = append(c.order, s.Case.Number)
 	}
-	if _, recalled := s.Event.Data.(*events.DisclosureRecalled); recalled || len(s.Entries) > 1 { // a part may have ended
+	if len(s.Entries) > 1 || mayBeRecalled(s) { // a part may have ended, or not have begun
 		p.anew, p.found = true, access.Parts(s.Case.History)
 		return nil
 	}
@@ -88,6 +89,17 @@ func (c *collector) Collect(s *projections.Step) error {
 		}
 	}
 	return nil
+}
+
+// mayBeRecalled reports whether the event calls something back, or shares something in a case where that was done.
+func mayBeRecalled(s *projections.Step) bool {
+	if _, recall := s.Event.Data.(*events.DisclosureRecalled); recall {
+		return true
+	}
+	if _, shares := events.DisclosureOf(s.Event.Data); !shares {
+		return false
+	}
+	return slices.ContainsFunc(s.Case.History.Entries(), func(e *history.Entry) bool { return e.Type == "DisclosureRecalled" })
 }
 
 func (c *collector) Write(ctx context.Context, tx *projections.Tx) error {

@@ -6,8 +6,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"traga.internal/aggregates/access"
 	"traga.internal/events"
@@ -30,13 +33,17 @@ type Case struct {
 	Position  events.Position `json:"position"`
 	ChangedAt time.Time       `json:"changedAt"`
 	OpenedAt  time.Time       `json:"openedAt"` // when its first event was recorded
-	// Withheld are riskLevel and group where the reader may not see them; left out where nothing is withheld.
+	// Withheld are riskLevel and group where the reader may not see them, or where they were erased; left out where nothing
+	// is withheld.
 	Withheld []access.Hidden `json:"withheld,omitempty"`
 }
 
 // Hide leaves out what the reader may not see, and says so.
 func (c *Case) Hide(withheld []access.Hidden) {
-	c.Withheld = withheld
+	c.Withheld = slices.DeleteFunc(c.Withheld, func(w access.Hidden) bool { // what is hidden may have been erased as well
+		return slices.ContainsFunc(withheld, func(h access.Hidden) bool { return h.Field == w.Field })
+	})
+	c.Withheld = append(c.Withheld, withheld...)
 	for _, w := range withheld {
 		if w.Field == "riskLevel" {
 			c.RiskLevel = nil
@@ -168,7 +175,13 @@ func read(rows *sql.Rows) (Case, error) {
 		return c, err
 	}
 	c.ReleaseDate, c.ReleasedOn = date(expected), date(released)
-	if risk != "" {
+	if receipt, gone := strings.CutPrefix(risk, erased); gone {
+		w := access.Hidden{Field: "riskLevel", Reason: events.Erased, Category: events.Risk}
+		if id, err := uuid.Parse(receipt); err == nil {
+			w.Receipt = &id
+		}
+		c.Withheld = append(c.Withheld, w)
+	} else if risk != "" {
 		c.RiskLevel = &risk
 	}
 	c.Group = []string{}

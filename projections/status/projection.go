@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"traga.internal/aggregates/protocol"
 	"traga.internal/events"
 	"traga.internal/projections"
 )
@@ -37,7 +38,7 @@ const columnTypes = `
 // Projection is the read model, for the engine.
 func Projection() projections.Projection {
 	return projections.Projection{
-		Name: Name, Version: 2,
+		Name: Name, Version: 3,
 		Tables: []projections.Table{
 			{
 				Name: "current",
@@ -135,7 +136,7 @@ func concernsStatus(s *projections.Step) bool {
 // of reads a case's status after a step.
 func of(s *projections.Step) version {
 	c := s.Case
-	v := version{number: c.Number, jurisdiction: c.Jurisdiction, risk: c.Tracker.RiskLevel(), releaseDate: c.Tracker.ReleaseDate(),
+	v := version{number: c.Number, jurisdiction: c.Jurisdiction, risk: riskOf(c.Tracker), releaseDate: c.Tracker.ReleaseDate(),
 		releasedOn: c.Tracker.ReleasedOn(), opened: c.History.Entries()[0].RecordedAt.UnixMicro(), known: momentOf(s.Event)}
 	where := standingOf(c)
 	v.status, v.phase, v.institution, v.groups = where.status, where.phase, where.institution, strings.Join(where.groups, ",")
@@ -218,10 +219,20 @@ func (p *progress) write(ctx context.Context, tx *projections.Tx, known kept) er
 	return err
 }
 
+// erased stands in the place of a risk level that was erased; its receipt follows, once it is known.
+const erased = "erased:"
+
+func riskOf(t *protocol.Tracker) string {
+	if receipt, gone := t.RiskLevelErased(); gone {
+		return erased + receipt.String()
+	}
+	return t.RiskLevel()
+}
+
 // purge takes the risk levels of cases out, the present one and those that were known before.
 func purge(ctx context.Context, tx *projections.Tx, numbers []string) error {
 	for _, number := range numbers {
-		for _, statement := range []string{`UPDATE {current} SET risk = '' WHERE number = ?`, `UPDATE {past} SET risk = '' WHERE number = ?`} {
+		for _, statement := range []string{`UPDATE {current} SET risk = 'erased:' WHERE number = ? AND risk <> ''`, `UPDATE {past} SET risk = 'erased:' WHERE number = ? AND risk <> ''`} {
 			if _, err := tx.Exec(ctx, statement, number); err != nil {
 				return err
 			}

@@ -114,11 +114,17 @@ func (d *Difference) state(before, after *Case) {
 	if g := after.life().group; !slices.Equal(group, g) {
 		d.State = append(d.State, StateChange{Field: "group", Before: group, After: g})
 	}
-	for _, h := range after.sight.Hidden() {
-		for i := range d.State {
-			if s := &d.State[i]; s.Field == h.Field {
-				w := events.Withheld{Category: h.Category, Reason: h.Reason, Ask: h.Ask}
-				s.Before, s.After = w, w
+	for i := range d.State {
+		s := &d.State[i]
+		for _, value := range []*any{&s.Before, &s.After} {
+			var level *string
+			if text, ok := (*value).(string); ok {
+				level = &text
+			}
+			for _, h := range after.sight.Hidden(level) {
+				if h.Field == s.Field {
+					*value = events.Withheld{Category: h.Category, Reason: h.Reason, Ask: h.Ask}
+				}
 			}
 		}
 	}

@@ -60,6 +60,16 @@ type Entry struct {
 	// Beyond interfaces.md: of a screening or an assessment, whether its assessor had been trained; null for others, and
 	// until ReadTraining.
 	Training *Training `json:"training"`
+	// Beyond interfaces.md: the fields of the entry that were erased; left out where there are none.
+	Withheld []Withheld `json:"withheld,omitempty"`
+}
+
+// Withheld is a field of an entry that nobody can read any more.
+type Withheld struct {
+	Field    string          `json:"field"` // its place in the data, as a JSON pointer
+	Reason   string          `json:"reason"`
+	Category events.Category `json:"category"`
+	Receipt  *uuid.UUID      `json:"receipt"` // the id of the PersonalDataErased
 }
 
 // lateAfter is the number of working days after which an entry counts as late (HR27).
@@ -104,6 +114,9 @@ func (c *Case) row(entry *history.Entry, lang string) Entry {
 		categories, consent, override = d.Categories, d.Consent, d.Override
 	}
 	row.Training = c.trainingFor(entry)
+	for _, w := range entry.Event.Withheld {
+		row.Withheld = append(row.Withheld, Withheld{w.Pointer, w.Reason, w.Category, orNull(w.Receipt)})
+	}
 	row.Categories, row.Consent, row.Override = categoriesOf(categories), orNull(consent), orNull(override)
 	return row
 }

@@ -44,7 +44,8 @@ type Summary struct {
 	Counts       Counts              `json:"counts"`
 	NextDue      *NextDue            `json:"nextDue"`
 	Simulated    bool                `json:"simulated"` // the store's times are simulated
-	// Withheld are riskLevel and group where the reader may not see them; left out where nothing is withheld.
+	// Withheld are riskLevel and group where the reader may not see them, or where they were erased; left out where nothing
+	// is withheld.
 	Withheld []access.Hidden `json:"withheld,omitempty"`
 }
 
@@ -105,13 +106,17 @@ func (c *Case) Show() Summary {
 			next = o
 		}
 	}
-	s.Withheld = c.sight.Hidden()
+	s.Withheld = c.sight.Hidden(s.RiskLevel)
 	for _, w := range s.Withheld {
 		if w.Field == "riskLevel" {
 			s.RiskLevel = nil
 		} else {
 			s.Group = []string{}
 		}
+	}
+	hidden := slices.ContainsFunc(s.Withheld, func(h access.Hidden) bool { return h.Field == "riskLevel" })
+	if receipt, erased := t.RiskLevelErased(); erased && !hidden {
+		s.Withheld = append(s.Withheld, access.ErasedLevel(receipt))
 	}
 	if next != nil {
 		s.NextDue = &NextDue{Obligation: next.ID, Due: next.Due.String(), Toward: orNull(next.Toward)}

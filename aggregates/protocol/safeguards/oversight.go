@@ -164,6 +164,14 @@ func hr28KeptNoLongerThanNeeded(r *record) ruling {
 		"The case is not closed, so there is nothing to review")
 }
 
+// erasedWithAnother reports whether the person's data was erased with that of another case of the same person: the keys are
+// the person's, and the completion is on record where it was asked for.
+func (r *record) erasedWithAnother() bool {
+	opened, _ := first[events.CaseOpened](r.Judge)
+	own, _ := first[events.PersonalDataErased](r.Judge)
+	return own == nil && opened != nil && opened.withheld("/name")
+}
+
 func (r *record) judgeErasure(t *tally, review *entry) {
 	var erased *entry
 	for n := range standing[events.PersonalDataErased](r.Judge) {
@@ -183,6 +191,8 @@ func (r *record) judgeErasure(t *tally, review *entry) {
 	switch {
 	case hold != nil:
 		t.hold(hold.ID)
+	case r.erasedWithAnother():
+		t.hold(review.ID)
 	case r.day(r.now) > r.day(runsFrom)+erasureWithin:
 		t.fail("The personal data was not erased within 30 days of the decision to erase it", review.ID)
 	default:

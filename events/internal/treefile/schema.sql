@@ -11,7 +11,7 @@ CREATE TABLE heads (
   leaf   BLOB    NOT NULL
 ) STRICT;
 
-CREATE UNIQUE INDEX heads_by_events ON heads (events);
+CREATE INDEX heads_by_events ON heads (events);
 
 CREATE TABLE checkpoints (
   size      INTEGER PRIMARY KEY, -- of the tree

@@ -27,6 +27,15 @@ import (
 //go:embed schema.sql
 var Schema string
 
+// Leaf is a leaf of the ledger with what it was made from.
+type Leaf struct {
+	Place int64
+	Bytes []byte          // as they follow from the event, or as they are stored for heads
+	Hash  ledger.Hash     // as stored in the tree; that of Bytes, unless something was altered
+	Event events.Recorded // as stored; without an id where the leaf is one of heads
+	Tag   ledger.Tag      // of the event's stream
+}
+
 // Tables reads and extends the tables over one database or connection. Its methods are as safe for concurrent use
 // as that is. What they find wrong in the file matches events.ErrDamaged.
 type Tables struct {
@@ -57,7 +66,7 @@ func Open(ctx context.Context, on Preparer) (*Tables, error) {
 		{&t.lastNodes, `SELECT place, length(hashes) FROM nodes ORDER BY place DESC LIMIT 1`},
 		{&t.headsUpTo, `SELECT place, events FROM heads WHERE place <= ? ORDER BY place DESC LIMIT 1`},
 		{&t.headsFrom, `SELECT place, leaf FROM heads WHERE place >= ? ORDER BY place LIMIT 1`},
-		{&t.headsBefore, `SELECT place, events FROM heads WHERE events < ? ORDER BY events DESC LIMIT 1`},
+		{&t.headsBefore, `SELECT place, events FROM heads WHERE events < ? ORDER BY events DESC, place DESC LIMIT 1`},
 		{&t.countHeads, `SELECT coalesce(max(place - events) + 1, 0), coalesce(max(events), 0) FROM (SELECT place, events FROM heads ORDER BY place DESC LIMIT 1)`},
 		{&t.checkpointTo, `SELECT size, signed_at, note FROM checkpoints WHERE size <= ?1
 			AND (NOT ?2 OR size IN (SELECT size FROM cosignatures)) ORDER BY size DESC LIMIT 1`},

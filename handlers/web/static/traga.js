@@ -1,5 +1,6 @@
 // Says how many entries have come since the page was opened, politely and without jumping. The overview, while its
-// reader has not touched it, shows them by itself. Everything works without this script.
+// reader has not touched it, shows them by itself. When its reader has been signed out, it leaves the screen. Everything
+// works without this script.
 "use strict";
 // A page that the browser kept is asked for again: whoever was signed in then may not be any more.
 addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
@@ -43,6 +44,12 @@ addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
   stream.addEventListener("recorded", () => {
     count++;
     if (!timer) timer = setTimeout(look, Math.max(1000, 5000 - (Date.now() - shown)));
+  });
+  // Refused for good: whoever was signed in is so no longer, and what is on the screen is not for who comes next.
+  stream.addEventListener("error", async () => {
+    if (stream.readyState !== EventSource.CLOSED) return;
+    const answer = await fetch("/v1/event-types", { method: "HEAD", credentials: "same-origin" }).catch(() => null);
+    if (answer && answer.status === 401) location.reload();
   });
   addEventListener("pagehide", () => stream.close());
 })();
