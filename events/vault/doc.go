@@ -32,7 +32,8 @@
 //
 // so that a second case of the same person in a jurisdiction has the same keys, and who has the keystore without the root
 // key can't tell whose they are. The relatives that events name are a person of their own: they can be erased without the
-// person, and the person without them. A stream that begins with anything but a CaseOpened is a person of its own
+// person, and the person without them. Whatever else is protected in a case is the person's, the grounds of a complaint too.
+// A stream that begins with anything but a CaseOpened is a person of its own
 // ("stream", a zero byte, the stream's name).
 //
 // A data key is kept wrapped: encrypted by the root key, which is a tink.AEAD (a key in a file, or one in a KMS), with

@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"traga.internal/events"
@@ -229,8 +230,14 @@ func (s *site) export(ctx context.Context, p *page) error {
 	for _, c := range form["open"] {
 		order.Open = append(order.Open, events.Category(c))
 	}
-	f, err := s.exports.Export(ctx, order, p.reason.Purpose)
-	var field *events.FieldError
+	var (
+		f     *evidence.File
+		err   error = &events.FieldError{Field: "recipient"} // on a page both are asked for
+		field *events.FieldError
+	)
+	if strings.TrimSpace(order.Recipient) != "" && strings.TrimSpace(order.Justification) != "" {
+		f, err = s.exports.Export(ctx, order, p.reason)
+	}
 	switch {
 	case errors.Is(err, evidence.ErrNotWhole):
 		return notWhole()
