@@ -262,6 +262,8 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 		t.Error("the other node has a checkpoint, too")
 	}
 
+	proven(t, dir, keys, one, "MK-2026-000100")
+
 	// The store goes away.
 	server.kill()
 	for _, node := range []string{one, two} {
@@ -288,6 +290,29 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 	}
 	told(t, two, "MK-2026-000300", opened("MK-2026-000300", time.Now().AddDate(0, 0, -1)))
 	eventually(t, "the other node shows what was recorded after that", shows(one, cases+11))
+}
+
+// proven exports a case of a node and lets the verifier check it, by a checkpoint that was there before.
+func proven(t *testing.T, dir, keys, node, number string) {
+	t.Helper()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	code, key, errs := run(t, "keys", "verifier", "--keys", keys)
+	if code != exitOK {
+		t.Fatal(errs)
+	}
+	if err := os.WriteFile(file("policy"), []byte("log "+strings.TrimSpace(key)+"\nquorum none\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"checkpoint", "--out", file("pinned")},
+		{"export", number, "--bundle", "--out", file("bundle"), "--for", "the court", "--why", "it was asked for"}} {
+		if code, _, errs := run(t, append(args, "--server", node)...); code != exitOK {
+			t.Fatalf("%v: exit %d %s", args, code, errs)
+		}
+	}
+	code, out, errs := run(t, "verify", file("bundle"), "--pinned", file("pinned"), "--policy", file("policy"))
+	if code != exitOK || !strings.HasPrefix(out, "VERIFIED case="+number) {
+		t.Errorf("the verifier: exit %d %s%s", code, out, errs)
+	}
 }
 
 // A log moves from the directory to a cluster and back. What is served from the copy is what the first store says, to the
