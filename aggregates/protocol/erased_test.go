@@ -22,6 +22,13 @@ func TestAnErasedRiskLevelFindsNobodyLate(t *testing.T) {
 		s.on("2026-03-03", freed())
 		s.want("2026-03-05", "first-contact", "2026-03-06 due-soon")
 	})
+	t.Run("also where a rule is milder to a low one", func(t *testing.T) {
+		s := withOwn(t, "due: {after: 9 days, if: [{when: state.riskLevel != 'low', then: 3 days}]}")
+		s.on("2026-03-02", assessed("risk", ""))
+		s.erase("/level")
+		s.on("2026-03-03", &events.InformationRequested{Request: "r"})
+		s.want("2026-03-03 10:00", "own/r", "2026-03-12 pending")
+	})
 	t.Run("what does not hang on it counts as before", func(t *testing.T) {
 		s := newStory(t, "MK")
 		s.on("2026-03-02", &events.RiskLevelChanged{})

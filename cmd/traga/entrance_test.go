@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +119,38 @@ func TestServeKnowsWhoAsks(t *testing.T) {
 	}
 	if code, _, errs := run(t, "record", "--server", address, "--token", token, "-f", written(t, support("l.dimova"))); code != exitNotAllowed || !strings.Contains(errs, "revoked") {
 		t.Errorf("revoked: exit %d %s", code, errs)
+	}
+}
+
+// Whatever the API or the pages offer, nobody has it without signing in; only what says nothing of a case is open.
+func TestNothingIsOpenButWhatMustBe(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	issue(t, dir, "l.dimova")
+	address := enter(t, dir)
+	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	var document struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.NewDecoder(ask(t, c, "GET", address+"/openapi.json", nil).Body).Decode(&document); err != nil || len(document.Paths) < 20 {
+		t.Fatalf("%d paths: %v", len(document.Paths), err)
+	}
+	open := map[string]bool{"/livez": true, "/readyz": true, "/docs": true, "/openapi.json": true, "/openapi.yaml": true, "/metrics": true, "/version": true, // the last two on this machine
+		"/v1/checkpoint": true, "/v1/checkpoint/cosignatures": true} // hashes and signatures
+	places := regexp.MustCompile(`\{[^}]*\}`)
+	for path, methods := range document.Paths {
+		for method := range methods {
+			res := ask(t, c, strings.ToUpper(method), address+places.ReplaceAllString(path, "MK"), nil)
+			if want := http.StatusUnauthorized; !open[path] && (res.StatusCode != want || res.Header.Get("WWW-Authenticate") == "") || open[path] && res.StatusCode == want {
+				t.Errorf("%s %s: %s", method, path, res.Status)
+			}
+		}
+	}
+	for _, path := range []string{"/", "/cases", "/cases/MK-2026-0001", "/cases/MK-2026-0001/access", "/cases/MK-2026-0001/proof", "/cases/MK-2026-0001/entries/x", "/alerts/x", "/proof", "/region", "/directory", "/nowhere"} {
+		for _, method := range []string{"GET", "HEAD", "POST", "DELETE"} {
+			if res := ask(t, c, method, address+path, nil); res.StatusCode != http.StatusSeeOther || !strings.HasPrefix(res.Header.Get("Location"), "/sign-in") {
+				t.Errorf("%s %s: %s %s", method, path, res.Status, res.Header.Get("Location"))
+			}
+		}
 	}
 }
 

@@ -109,6 +109,10 @@ func (g *Gate) Handler(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, route := mux.Handler(r)
 		if open[route] || g.serviceOf(route, r) {
+			if writes(r) && !g.acts.allow(client(r, g.BehindProxy), g.Clock()) {
+				g.tooMany(w)
+				return
+			}
 			mux.ServeHTTP(w, r)
 			return
 		}
@@ -121,9 +125,8 @@ func (g *Gate) Handler(mux *http.ServeMux) http.Handler {
 			g.refuse(w, r, err)
 			return
 		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead && !g.mayWrite(who) {
-			w.Header().Set("Retry-After", "1")
-			g.Refuse(w, "too-many", "Too many writes in a short time; wait a little and repeat it.")
+		if writes(r) && !g.mayWrite(who) {
+			g.tooMany(w)
 			return
 		}
 		ctx := r.Context()
@@ -165,6 +168,13 @@ func (g *Gate) serviceOf(route string, r *http.Request) bool {
 func (g *Gate) fromHere(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	return err == nil && from.Addr().Unmap().IsLoopback() && !g.BehindProxy
+}
+
+func writes(r *http.Request) bool { return r.Method != http.MethodGet && r.Method != http.MethodHead }
+
+func (g *Gate) tooMany(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	g.Refuse(w, "too-many", "Too many writes in a short time; wait a little and repeat it.")
 }
 
 func (g *Gate) mayWrite(who Identity) bool {
@@ -215,7 +225,7 @@ func (g *Gate) ask(r *http.Request) (check func(context.Context) (Identity, erro
 // acted reports whether a person did something, and not the script of a page that lies open.
 func acted(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	return mode == "" || mode == "navigate" || r.Method != http.MethodGet && r.Method != http.MethodHead
+	return mode == "" || mode == "navigate" || writes(r)
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -297,7 +307,7 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	page := !strings.HasPrefix(r.URL.Path, "/v1/") && r.URL.Path != "/metrics" && r.URL.Path != "/version" && len(r.Header.Values("Authorization")) == 0
 	if page {
 		next := ""
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		if !writes(r) {
 			next = r.URL.RequestURI()
 		}
 		g.toSignIn(w, r, reason, next)

@@ -112,7 +112,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"no audience":                     sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.Audience(nil) }),
 		"no expiry":                       sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.Expiration(time.Time{}) }),
 		"expired":                         sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.Expiration(h.clock.Now()) }),
-		"not yet":                         sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.NotBefore(h.clock.Now().Add(time.Minute)) }),
+		"not yet":                         sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.NotBefore(h.clock.Now().Add(30 * time.Minute)) }),
 		"never issued":                    sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.JwtID(uuid.NewString()) }),
 		"no id":                           sign(key, jwa.EdDSA(), func(b *jwt.Builder) { b.JwtID("") }),
 		"no signature":                    parts[0] + "." + parts[1] + ".",
@@ -340,6 +340,12 @@ func TestLimits(t *testing.T) {
 	}
 	if a := h.do("GET", "/v1/secret", append(from("192.0.2.2"), bearer, "Bearer x.y.z")...); a.status != 401 {
 		t.Errorf("from elsewhere: %v", a)
+	}
+	for range 101 {
+		last = h.do("POST", "/sign-out", from("192.0.2.3")...)
+	}
+	if last.status != 429 {
+		t.Errorf("the 101st write that anyone may: %v", last)
 	}
 	raw := h.token(dimova, time.Hour)
 	if a := h.do("GET", "/v1/secret", append(from("192.0.2.1"), bearer, "Bearer "+raw)...); a.status != 200 {
