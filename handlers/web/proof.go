@@ -31,6 +31,7 @@ type proofView struct {
 	Text      string
 	SignedAt  time.Time
 	Witnesses []string
+	Key       string // the log's; empty while its signer does not answer
 	Checked   *checkedBundle
 	Wrong     string // why a file can't be used
 	Detail    string // in the words of what read it, in English
@@ -68,6 +69,11 @@ func (s *site) showProof(ctx context.Context, p *page, v *proofView) error {
 			if sig.Name != n.Origin {
 				v.Witnesses = append(v.Witnesses, sig.Name)
 			}
+		}
+	}
+	if s.exports.Believed != nil {
+		if policy, err := s.exports.Believed(ctx); err == nil && len(policy.Logs()) > 0 {
+			v.Key = policy.Logs()[0].String()
 		}
 	}
 	p.show("proof", p.T("proof.title"), "proof", v)
