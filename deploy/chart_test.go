@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"text/template"
@@ -189,7 +190,7 @@ func TestTheChart(t *testing.T) {
 				if fmt.Sprint(mounted) != fmt.Sprint(defined) {
 					t.Errorf("volumes: %v are mounted, %v are there", mounted, defined)
 				}
-				if strings.Contains(text, "reacting.yaml") && strings.Contains(configs["reacting.yaml"], "reactions ") {
+				if strings.Contains(text, "keeper.yaml") && strings.Contains(configs["keeper.yaml"], "reactions ") {
 					telling += replicas
 				}
 			}
@@ -199,6 +200,9 @@ func TestTheChart(t *testing.T) {
 			}
 			if name == "whole" || name == "alone and telling" {
 				wantTelling = 1
+			}
+			if keeps := regexp.MustCompile(`ledger +true`); keeps.MatchString(configs["keeper.yaml"]) != (name == "whole") || keeps.MatchString(configs["node.yaml"]) {
+				t.Errorf("on a cluster the keeper keeps the ledger, and nobody else:\n%s\n%s", configs["keeper.yaml"], configs["node.yaml"])
 			}
 			if nodes != wantNodes || telling != wantTelling || strings.Contains(configs["node.yaml"], "reactions ") {
 				t.Errorf("%d nodes, of which %d tell others; want %d and %d", nodes, telling, wantNodes, wantTelling)

@@ -356,6 +356,9 @@ func TestTheComposeFile(t *testing.T) {
 		if tells := strings.Contains(string(out), `"reactions"`); tells != (name == "traga-1") {
 			t.Errorf("%s tells others: %v; one node must, and only one", name, tells)
 		}
+		if keeps := s.Environment["TRAGA_LEDGER"] != nil; keeps != (name == "traga-1") {
+			t.Errorf("%s keeps the ledger: %v; one node must, and only one", name, keeps)
+		}
 	}
 	if nodes != 3 {
 		t.Errorf("%d nodes of the event store", nodes)
@@ -404,7 +407,7 @@ func TestTheDocumentsCommandsExist(t *testing.T) {
 			if strings.HasPrefix(line, "```") {
 				inside = !inside
 			}
-			at := regexp.MustCompile(`(?:^(?:\./)?traga |-- traga |run .*traga-1 |exec .*traga-1 traga )((?:[a-z]+ )?[a-z]+)\b(.*)`).FindStringSubmatch(line)
+			at := regexp.MustCompile(`(?:^(?:\./)?traga |-- traga |run .*traga-1 |exec .*traga-1 traga )((?:[a-z]+ )?[a-z][a-z-]*)\b(.*)`).FindStringSubmatch(line)
 			if !inside || at == nil || strings.HasPrefix(strings.TrimSpace(line), "#") {
 				continue
 			}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,6 +28,7 @@ type Withheld struct {
 	Category Category  // under which it is protected
 	Reason   string    // Erased or Hidden
 	Receipt  uuid.UUID // of an erased field: the id of the PersonalDataErased event
+	At       time.Time // of an erased field: when its key was destroyed, in UTC
 	Ask      Role      // of a hidden field: who may be asked for it
 }
 
@@ -36,6 +38,7 @@ type withheldJSON struct {
 		Reason   string    `json:"reason"`
 		Category Category  `json:"category"`
 		Receipt  uuid.UUID `json:"receipt,omitzero"`
+		At       time.Time `json:"at,omitzero"`
 		Ask      Role      `json:"ask,omitzero"`
 	} `json:"withheld"`
 }
@@ -44,7 +47,7 @@ type withheldJSON struct {
 // {"withheld":{"reason":"hidden","category":"health","ask":"prison-health"}}.
 func (w Withheld) MarshalJSON() ([]byte, error) {
 	var v withheldJSON
-	v.Withheld.Reason, v.Withheld.Category, v.Withheld.Receipt, v.Withheld.Ask = w.Reason, w.Category, w.Receipt, w.Ask
+	v.Withheld.Reason, v.Withheld.Category, v.Withheld.Receipt, v.Withheld.At, v.Withheld.Ask = w.Reason, w.Category, w.Receipt, w.At, w.Ask
 	return json.Marshal(v)
 }
 
@@ -137,7 +140,8 @@ func readWithheld(v []byte, pointer string) (Withheld, error) {
 	if err := json.Unmarshal(v, &o, json.RejectUnknownMembers(true)); err != nil || (o.Withheld.Reason != Erased && o.Withheld.Reason != Hidden) {
 		return Withheld{}, fmt.Errorf("at %s: what is withheld is not said as it should be", pointer)
 	}
-	return Withheld{Pointer: pointer, Category: o.Withheld.Category, Reason: o.Withheld.Reason, Receipt: o.Withheld.Receipt, Ask: o.Withheld.Ask}, nil
+	return Withheld{Pointer: pointer, Category: o.Withheld.Category, Reason: o.Withheld.Reason, Receipt: o.Withheld.Receipt,
+		At: o.Withheld.At, Ask: o.Withheld.Ask}, nil
 }
 
 // withoutWithheld takes the withheld fields out of data. Those in a part of the data that has no Go type, the

@@ -1,10 +1,12 @@
 package access
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -33,7 +35,14 @@ type Policies struct {
 // policySet is the policies of one jurisdiction, by id.
 type policySet struct {
 	policies cedar.PolicyMap
-	files    map[cedar.PolicyID]string // where each stands
+	sources  map[cedar.PolicyID]source
+}
+
+// source is where a policy stands, and how it is written there with the comments before it.
+type source struct {
+	file string
+	at   int
+	text string
 }
 
 // PolicyError says which policy file can't be used, and why.
@@ -106,9 +115,9 @@ func over(dir fs.FS) (*Policies, error) {
 
 // with is the set with the files of a folder over it.
 func (s *policySet) with(dir fs.FS, folder string) (*policySet, error) {
-	next := &policySet{policies: cedar.PolicyMap{}, files: map[cedar.PolicyID]string{}}
+	next := &policySet{policies: cedar.PolicyMap{}, sources: map[cedar.PolicyID]source{}}
 	for id, p := range s.policies {
-		next.policies[id], next.files[id] = p, s.files[id]
+		next.policies[id], next.sources[id] = p, s.sources[id]
 	}
 	entries, err := fs.ReadDir(dir, folder)
 	if err != nil {
@@ -131,6 +140,7 @@ func (s *policySet) with(dir fs.FS, folder string) (*policySet, error) {
 		if err != nil {
 			return nil, &PolicyError{File: name, Err: err}
 		}
+		from := 0
 		for _, p := range list {
 			id, err := check(p)
 			if err == nil && here[id] != "" {
@@ -140,10 +150,33 @@ func (s *policySet) with(dir fs.FS, folder string) (*policySet, error) {
 				return nil, &PolicyError{File: fmt.Sprintf("%s, line %d", name, p.Position().Line), Err: err}
 			}
 			here[id] = name
-			next.policies[id], next.files[id] = p, name
+			until := end(text, p.Position().Offset)
+			next.policies[id], next.sources[id] = p, source{name, from, strings.TrimSpace(string(text[from:until]))}
+			from = until
 		}
 	}
 	return next, nil
+}
+
+// end is where the policy that begins at the offset ends: after its semicolon.
+func end(text []byte, from int) int {
+	quoted, comment := false, false
+	for i := from; i < len(text); i++ {
+		switch c := text[i]; {
+		case comment:
+			comment = c != '\n'
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '/' && i+1 < len(text) && text[i+1] == '/':
+			comment = true
+		case c == ';':
+			return i + 1
+		}
+	}
+	return len(text)
 }
 
 // check finds a policy's id, and refuses one whose scope names what there is not: a misspelt role would be a hole or a
@@ -204,31 +237,18 @@ func (p *Policies) setOf(j events.Jurisdiction) *policySet {
 }
 
 // Text is the policies that are in force for a jurisdiction's cases, or where it is empty for those without any of their
-// own, as Cedar text sorted by file and id, for people to read and to change.
+// own, as they are written in their files, for people to read and to change.
 func (p *Policies) Text(j events.Jurisdiction) string {
-	s := p.setOf(j)
-	ids := make([]cedar.PolicyID, 0, len(s.policies))
-	for id := range s.policies {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b cedar.PolicyID) int {
-		if s.files[a] != s.files[b] {
-			return strings.Compare(s.files[a], s.files[b])
-		}
-		if n := s.policies[a].Position().Offset - s.policies[b].Position().Offset; n != 0 {
-			return n
-		}
-		return strings.Compare(string(a), string(b))
-	})
+	sources := slices.Collect(maps.Values(p.setOf(j).sources))
+	slices.SortFunc(sources, func(a, b source) int { return cmp.Or(strings.Compare(a.file, b.file), a.at-b.at) })
 	var b strings.Builder
 	file := ""
-	for _, id := range ids {
-		if f := s.files[id]; f != file {
-			file = f
-			fmt.Fprintf(&b, "// %s\n\n", file)
+	for _, s := range sources {
+		if s.file != file {
+			file = s.file
+			fmt.Fprintf(&b, "// File %s\n\n", file)
 		}
-		b.Write(s.policies[id].MarshalCedar())
-		b.WriteString("\n\n")
+		b.WriteString(s.text + "\n\n")
 	}
 	return b.String()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -188,6 +189,29 @@ func TestAConsentCountsWhileItStands(t *testing.T) {
 	}
 	if sees(given(told(events.CSW, csw.Institution), give, entry(prison, &events.EntryAnnulled{Target: give.ID})), opened.Add(4*time.Hour)) {
 		t.Error("health is shown on a consent that was annulled")
+	}
+}
+
+// What is printed for people can be put in the place of what is shipped, and says the same.
+func TestThePrintedPoliciesAreThePolicies(t *testing.T) {
+	printed := access.Shipped().Text("")
+	if strings.Count(printed, "@id(") < 17*12+10 || !strings.Contains(printed, "// HR24, OPCAT 21") {
+		t.Errorf("not all is printed:\n%s", printed)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "all.cedar"), []byte(printed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := access.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := regexp.MustCompile(`(?s)@id\("[^"]+"\).*?;`)
+	mine, theirs := ids.FindAllString(printed, -1), ids.FindAllString(again.Text("MK"), -1)
+	slices.Sort(mine)
+	slices.Sort(theirs)
+	if !slices.Equal(mine, theirs) {
+		t.Errorf("%d policies became %d", len(mine), len(theirs))
 	}
 }
 

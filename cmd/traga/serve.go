@@ -257,7 +257,7 @@ func (n *node) sources(now func() time.Time) metrics.Sources {
 				return metrics.Seals{}, nil
 			}
 			s, err := n.sealer.Status(ctx)
-			return metrics.Seals{SignedAt: s.SignedAt, Cosigned: s.Cosigned}, err
+			return metrics.Seals{SignedAt: s.SignedAt, Lag: s.Lag, Cosigned: s.Cosigned}, err
 		},
 		Lags: func(ctx context.Context) ([]metrics.Lag, error) {
 			states, err := n.engine.List(ctx)

@@ -252,7 +252,7 @@ func (s *Store) noteErased(ctx context.Context, r *events.Recorded) error {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		for _, id := range ids {
-			v.replayed[id] = r.ID
+			v.replayed[id] = tombstone{r.ID, r.RecordedAt}
 		}
 		return nil
 	}
@@ -263,7 +263,7 @@ func (s *Store) noteErased(ctx context.Context, r *events.Recorded) error {
 		for _, id := range ids[1:] {
 			which, args = which+", ?", append(args, id)
 		}
-		if _, err := v.keys.destroy(ctx, r.ID, v.clock(), which+")", args...); err != nil {
+		if _, err := v.keys.destroy(ctx, r.ID, r.RecordedAt, which+")", args...); err != nil {
 			return err
 		}
 		if err := v.again(ctx); err != nil {

@@ -92,7 +92,8 @@ type row struct {
 	lot
 	id      string
 	wrapped []byte
-	receipt uuid.UUID
+	receipt uuid.UUID // of a destroyed key
+	at      time.Time // when it was destroyed
 }
 
 // associated is the associated data under which the key is wrapped.
@@ -225,18 +226,22 @@ func (k *keystore) close() error {
 	return errors.Join(errs...)
 }
 
-const columns = `id, person, category, epoch, wrapped, receipt`
+const columns = `id, person, category, epoch, wrapped, receipt, destroyed_at`
 
 func scanRow(scan func(...any) error) (*row, error) {
 	var (
 		r           row
 		who, proven []byte
+		at          sql.NullInt64
 	)
-	if err := scan(&r.id, &who, &r.category, &r.epoch, &r.wrapped, &proven); err != nil {
+	if err := scan(&r.id, &who, &r.category, &r.epoch, &r.wrapped, &proven, &at); err != nil {
 		return nil, err
 	}
 	copy(r.person[:], who)
 	copy(r.receipt[:], proven)
+	if at.Valid {
+		r.at = time.UnixMicro(at.Int64).UTC()
+	}
 	return &r, nil
 }
 

@@ -75,7 +75,7 @@ func (v *Vault) value(ctx context.Context, event uuid.UUID, f sealedField) ([]by
 		return nil, err
 	}
 	if k.aead == nil {
-		return events.Withheld{Category: k.category, Reason: events.Erased, Receipt: k.receipt}.MarshalJSON()
+		return events.Withheld{Category: k.category, Reason: events.Erased, Receipt: k.receipt, At: k.at}.MarshalJSON()
 	}
 	_, value, err := unseal(k.aead, event, f.pointer, f.Box)
 	if err != nil {

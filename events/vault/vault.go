@@ -50,13 +50,19 @@ type Vault struct {
 	current map[lot]*dataKey
 	streams map[string]owner
 	// replayed are keys that the log says were destroyed, and that a keystore open for reading only can't destroy.
-	replayed map[string]uuid.UUID
+	replayed map[string]tombstone
 }
 
 // dataKey is a data key in memory: never changed once it is there.
 type dataKey struct {
 	row
 	aead cipher.AEAD // nil once it is destroyed
+}
+
+// tombstone is what is left of a destroyed key: the id of the PersonalDataErased, and when.
+type tombstone struct {
+	receipt uuid.UUID
+	at      time.Time
 }
 
 // owner is whose a stream is.
@@ -89,7 +95,7 @@ func Open(ctx context.Context, dir string, root Root, opts ...Option) (_ *Vault,
 	for _, opt := range opts {
 		opt(&o)
 	}
-	v := &Vault{dir: dir, root: root, readOnly: o.readOnly, clock: o.clock, replayed: map[string]uuid.UUID{}}
+	v := &Vault{dir: dir, root: root, readOnly: o.readOnly, clock: o.clock, replayed: map[string]tombstone{}}
 	v.forget()
 	defer func() {
 		if err != nil {
@@ -296,11 +302,11 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 func (v *Vault) key(ctx context.Context, id string) (*dataKey, error) {
 	v.mu.RLock()
 	k, changes := v.byID[id], v.state.changes
-	receipt, gone := v.replayed[id]
+	grave, gone := v.replayed[id]
 	v.mu.RUnlock()
 	switch {
 	case gone && k != nil && k.aead != nil:
-		return &dataKey{row: row{lot: k.lot, id: id, receipt: receipt}}, nil
+		return &dataKey{row: row{lot: k.lot, id: id, receipt: grave.receipt, at: grave.at}}, nil
 	case k != nil:
 		return k, nil
 	case v.keys == nil:
@@ -314,7 +320,7 @@ func (v *Vault) key(ctx context.Context, id string) (*dataKey, error) {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownKey, id)
 	}
 	if gone {
-		r.wrapped, r.receipt = nil, receipt
+		r.wrapped, r.receipt, r.at = nil, grave.receipt, grave.at
 	}
 	if k, err = v.open(r); err != nil {
 		return nil, err

@@ -20,8 +20,8 @@ type proofInput struct {
 type proofOutput struct{ Body *evidence.Proof }
 
 type exportInput struct {
-	Purpose string `header:"Traga-Purpose" doc:"the purpose that you export for, as the catalogue has it, such as supervision"`
-	Body    evidence.Order
+	Why
+	Body evidence.Order
 }
 
 type exportOutput struct {
@@ -67,12 +67,11 @@ func (a *api) evidenceRoutes(h huma.API) {
 			"application/zip": {Schema: &huma.Schema{Type: "string", Format: "binary"}}, "application/json": {Schema: &huma.Schema{Type: "object"}},
 			"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}},
 		func(ctx context.Context, in *exportInput) (*exportOutput, error) {
-			why := Why{Purpose: in.Purpose}
-			reason, err := why.reason()
+			reason, err := in.reason()
 			if err != nil {
 				return nil, err
 			}
-			f, err := a.exports.Export(ctx, in.Body, reason.Purpose)
+			f, err := a.exports.Export(ctx, in.Body, reason)
 			if err != nil {
 				return nil, err
 			}

@@ -81,6 +81,13 @@ func TestABundleIsExportedAndVerifies(t *testing.T) {
 		t.Errorf("the export is not on record with its digest: %s", log.body)
 	}
 
+	// Who says neither for whom nor why exports it for themselves.
+	if a := s.ask(http.MethodPost, "/v1/exports", `{"case":"MK-2026-0001"}`, "Content-Type", "application/json", "Traga-Justification", "an inspection"); a.status != http.StatusOK {
+		t.Errorf("%d %.300s", a.status, a.body)
+	}
+	if log := s.get("/v1/cases/MK-2026-0001/access"); !bytes.Contains(log.body, []byte("an inspection")) {
+		t.Errorf("the reason is not on record: %s", log.body)
+	}
 	verdict := decode[ledger.Verdict](t, s.ask(http.MethodPost, "/v1/bundles:check", string(a.body), "Content-Type", "application/zip"), http.StatusOK)
 	if !verdict.OK || verdict.Case != "MK-2026-0001" || *verdict.Pinned != verdict.Size {
 		t.Errorf("checked: %+v", verdict)
@@ -101,12 +108,11 @@ func TestOrdersOfExportsAreReadStrictly(t *testing.T) {
 	s.record("MK-2026-0001", opening())
 	seal()
 	for body, field := range map[string]string{
-		`{"case":"MK-2026-0001","recipient":"x","justification":" "}`: "justification",
-		`{"case":"MK-2026-0001","recipient":"","justification":"x"}`:  "recipient",
-		`{"case":"../x","recipient":"x","justification":"x"}`:         "case",
-		order(`,"open":["everything"]`):                               "open",
-		order(`,"since":[0]`):                                         "since",
-		order(`,"encrypt":"age1nonsense"`):                            "encrypt",
+		`{"case":"MK-2026-0001","recipient":"` + strings.Repeat("x", 501) + `"}`: "recipient",
+		`{"case":"../x","recipient":"x","justification":"x"}`:                    "case",
+		order(`,"open":["everything"]`):                                          "open",
+		order(`,"since":[0]`):                                                    "since",
+		order(`,"encrypt":"age1nonsense"`):                                       "encrypt",
 	} {
 		p := decode[api.Problem](t, s.ask(http.MethodPost, "/v1/exports", body, "Content-Type", "application/json"), http.StatusBadRequest)
 		if !strings.Contains(p.Field+p.Detail, field) {

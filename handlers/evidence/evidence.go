@@ -133,17 +133,19 @@ func (s *Source) make(ctx context.Context, r Request) (*Made, error) {
 	}
 	made.Bundle = b.Bytes()
 	if v := ledger.Verify(made.Bundle, ledger.Trust{}); len(v.Problems) > 0 {
-		return nil, damaged(errors.New(v.Line()))
+		return nil, damaged(fmt.Errorf("%w: %s", ledger.ErrFormat, v.Line()))
 	}
 	return made, nil
 }
 
-// damaged: what does not prove was altered in the store.
+// damaged says of what does not prove that the store was altered. Any other error stays what it is.
 func damaged(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, events.ErrUnavailable) {
-		return err
+	for _, kind := range []error{ledger.ErrFormat, ledger.ErrFork, ledger.ErrRollback, ledger.ErrNotIncluded} {
+		if errors.Is(err, kind) {
+			return fmt.Errorf("%w: the ledger does not prove what the log holds: %w", events.ErrDamaged, err)
+		}
 	}
-	return fmt.Errorf("%w: the ledger does not prove what the log holds: %w", events.ErrDamaged, err)
+	return err
 }
 
 // begin finds the checkpoint and the case's sealed leaves, and returns the events as they are stored.
@@ -198,7 +200,7 @@ func (s *Source) leafAt(ctx context.Context, place int64) (ledger.Placed, error)
 	for l, err := range s.Ledger.Leaves(ctx, place, place+1) {
 		return ledger.Placed{Index: place, Leaf: l.Bytes}, err
 	}
-	return ledger.Placed{}, damaged(fmt.Errorf("leaf %d is missing", place))
+	return ledger.Placed{}, damaged(fmt.Errorf("%w: leaf %d is missing", ledger.ErrNotIncluded, place))
 }
 
 // hidden finds what the one who asks may not see of the case's events: by event, pointers into the data.

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 
 	"traga.internal/events"
 	"traga.internal/events/ledger"
+	"traga.internal/handlers/auth"
 	"traga.internal/handlers/consult"
 	"traga.internal/projections/timeline"
 )
@@ -28,8 +30,8 @@ type Order struct {
 	Format        string            `json:"format,omitempty" enum:"bundle,json" default:"bundle" doc:"an evidence bundle, or the case as JSON"`
 	Open          []events.Category `json:"open,omitempty" nullable:"false" doc:"of a bundle: the categories whose protected fields are opened, as far as the one who asks may see them; the others stay sealed"`
 	Since         []int64           `json:"since,omitempty" nullable:"false" doc:"of a bundle: sizes of older checkpoints that its reader has; recent ones are always provided for"`
-	Recipient     string            `json:"recipient" doc:"for whom the export is, for the access log"`
-	Justification string            `json:"justification" doc:"why, for the access log (HR02)"`
+	Recipient     string            `json:"recipient,omitempty" doc:"for whom the export is, for the access log; the one who asks when left out"`
+	Justification string            `json:"justification,omitempty" doc:"why, for the access log (HR02); what Traga-Justification says when left out"`
 	Encrypt       string            `json:"encrypt,omitempty" doc:"an age recipient (age1…): the file is encrypted to it"`
 	Lang          string            `json:"lang,omitempty" doc:"of JSON: the language of the sentences"`
 }
@@ -50,8 +52,8 @@ func (o *Order) check() error {
 		return &events.FieldError{Field: "format", Expected: "bundle or json", Got: "another text"}
 	}
 	for name, text := range map[string]string{"recipient": o.Recipient, "justification": o.Justification} {
-		if strings.TrimSpace(text) == "" || len([]rune(text)) > maxWords {
-			return &events.FieldError{Field: name, Expected: fmt.Sprintf("a text of 1 to %d characters: an export is put on record with it", maxWords)}
+		if len([]rune(text)) > maxWords {
+			return &events.FieldError{Field: name, Expected: fmt.Sprintf("at most %d characters: an export is put on record with it", maxWords)}
 		}
 	}
 	for _, c := range o.Open {
@@ -117,13 +119,16 @@ func (x *Exporter) Check(ctx context.Context, bundle []byte, trust ledger.Trust)
 	return checked, nil
 }
 
-// Export makes the file. It fails with a *events.FieldError for an order that is not as it should be, as Desk.Case and Make
+// Export makes the file. stated is why the one who asks looks, as they said it; the order's own justification counts before
+// it. It fails with a *events.FieldError for an order that is not as it should be, as Desk.Case and Make
 // do, and with ledger.ErrNoCheckpoint where there is no ledger.
-func (x *Exporter) Export(ctx context.Context, o Order, purpose events.Purpose) (*File, error) {
+func (x *Exporter) Export(ctx context.Context, o Order, stated consult.Reason) (*File, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	reason := consult.Reason{Justification: o.Justification, Purpose: purpose}
+	who, _ := auth.IdentityOf(ctx) // without one the desk refuses
+	o.Recipient = cmp.Or(strings.TrimSpace(o.Recipient), who.Actor.Officer+", "+string(who.Actor.Institution))
+	reason := consult.Reason{Justification: cmp.Or(strings.TrimSpace(o.Justification), stated.Justification), Purpose: stated.Purpose}
 	c, err := x.Desk.Case(ctx, consult.Look{Case: o.Case, View: "export", Reason: reason})
 	if err != nil {
 		return nil, err
@@ -139,7 +144,7 @@ func (x *Exporter) Export(ctx context.Context, o Order, purpose events.Purpose) 
 		f.Name, f.MediaType = f.Name+".age", "application/octet-stream"
 	}
 	digest := sha256.Sum256(f.Content)
-	export := events.ExportProduced{Format: o.Format, Recipient: o.Recipient, Justification: o.Justification, Digest: hex.EncodeToString(digest[:])}
+	export := events.ExportProduced{Format: o.Format, Recipient: o.Recipient, Justification: cmp.Or(reason.Justification, "none stated"), Digest: hex.EncodeToString(digest[:])}
 	return f, x.Desk.Exported(ctx, o.Case, export, reason)
 }
 

@@ -77,7 +77,7 @@ func (s *Source) prove(ctx context.Context, number string, sight *access.Decisio
 	}
 	_, mapLeaf, err := ledger.ParseLeaf(b.Heads.Leaf)
 	if err != nil || mapLeaf == nil {
-		return nil, damaged(fmt.Errorf("leaf %d is none of heads", b.Heads.Index))
+		return nil, damaged(fmt.Errorf("%w: leaf %d is none of heads", ledger.ErrFormat, b.Heads.Index))
 	}
 	if err := b.Head.Check(*mapLeaf); err != nil {
 		return nil, damaged(err)

@@ -10,6 +10,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/events/ledger"
 	"traga.internal/events/sqlitestore"
+	"traga.internal/events/vault"
 )
 
 // VerifyLog recomputes every leaf of the log from its events and checks chain, tree, maps of heads and checkpoints, and
@@ -27,6 +28,12 @@ func (s *Source) VerifyLog(ctx context.Context, trust ledger.Trust, report func(
 		c, found, err := s.Ledger.CheckpointFrom(ctx, size, false)
 		if err != nil || !found {
 			return nil, err
+		}
+		if c.Size > tree.Size { // it came since, and its leaves before it; or they are missing
+			now, err := s.Ledger.Tree(ctx)
+			if err != nil || c.Size <= now.Size {
+				return nil, err
+			}
 		}
 		return parse(&c)
 	}
@@ -88,7 +95,9 @@ func (s *Source) replay(ctx context.Context, replay *ledger.Replay, size int64, 
 		leaf := ledger.Replayed{Leaf: l.Bytes, Stored: l.Hash}
 		if l.Event.ID != uuid.Nil {
 			leaf.Stream, leaf.Metadata = l.Event.Stream, l.Event.Metadata
-			s.openAll(ctx, replay, &l)
+			if err := s.openAll(ctx, replay, &l); err != nil {
+				return err
+			}
 		}
 		if err := replay.Add(&leaf); err != nil {
 			return err
@@ -101,14 +110,22 @@ func (s *Source) replay(ctx context.Context, replay *ledger.Replay, size int64, 
 }
 
 // openAll opens the event's protected fields, so that what can't be opened any more is found, though no leaf depends on it.
-func (s *Source) openAll(ctx context.Context, replay *ledger.Replay, l *sqlitestore.Leaf) {
+func (s *Source) openAll(ctx context.Context, replay *ledger.Replay, l *sqlitestore.Leaf) error {
 	if s.Opener == nil {
-		return
+		return nil
 	}
 	fields, err := s.Opener.Fields(ctx, &l.Event)
 	if err != nil {
-		replay.Problem(ledger.CodePayload, fmt.Sprintf("leaf %d, revision %d of the stream %s (%s)", l.Place, l.Event.Revision, l.Event.Stream, l.Event.Type), err.Error())
-		return
+		code := ledger.CodePayload
+		switch {
+		case errors.Is(err, events.ErrDamaged):
+		case errors.Is(err, vault.ErrUnknownKey): // it can't be read, and nobody said that it was erased
+			code = ledger.CodeWithheld
+		default:
+			return err
+		}
+		replay.Problem(code, fmt.Sprintf("leaf %d, revision %d of the stream %s (%s)", l.Place, l.Event.Revision, l.Event.Stream, l.Event.Type), err.Error())
+		return nil
 	}
 	erased := 0
 	for _, f := range fields {
@@ -117,4 +134,5 @@ func (s *Source) openAll(ctx context.Context, replay *ledger.Replay, l *sqlitest
 		}
 	}
 	replay.Erased(erased)
+	return nil
 }

@@ -39,6 +39,7 @@ type Failure struct {
 // Seals is when the log was last signed and cosigned. A zero SignedAt is never.
 type Seals struct {
 	SignedAt time.Time
+	Lag      int64                // leaves that no checkpoint covers
 	Cosigned map[string]time.Time // by the names of the witnesses' keys
 }
 
@@ -136,20 +137,22 @@ func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 type reading struct{ sources Sources }
 
 // The metrics that are read from the sources.
-func (r *reading) describe() (lag, position, obligations, failures, size, signed, cosigned *prometheus.Desc) {
+func (r *reading) describe() (lag, position, obligations, failures, size, signed, unsigned, cosigned *prometheus.Desc) {
 	return prometheus.NewDesc("traga_projection_lag_events", "Events that the projection has not seen yet.", []string{"projection"}, nil),
 		prometheus.NewDesc("traga_projection_position", "The position that the projection has reached.", []string{"projection"}, nil),
 		prometheus.NewDesc("traga_obligations", "Obligations now, by jurisdiction, rule and state.", []string{"jurisdiction", "rule", "state"}, nil),
 		prometheus.NewDesc("traga_safeguard_failures", "Cases in which the safeguard fails now.", []string{"safeguard", "jurisdiction"}, nil),
 		prometheus.NewDesc("traga_log_size", "Events in the log.", nil, nil),
 		prometheus.NewDesc("traga_checkpoint_timestamp_seconds", "When the latest checkpoint was signed, in seconds since 1970.", nil, nil),
+		prometheus.NewDesc("traga_checkpoint_lag_leaves", "Leaves of the ledger that the latest checkpoint does not cover.", nil, nil),
 		prometheus.NewDesc("traga_witness_cosigned_timestamp_seconds", "When the witness last cosigned a checkpoint, by its own clock, in seconds since 1970.", []string{"witness"}, nil)
 }
 
 // Describe implements prometheus.Collector.
 func (r *reading) Describe(ch chan<- *prometheus.Desc) {
-	lag, position, obligations, failures, size, signed, cosigned := r.describe()
+	lag, position, obligations, failures, size, signed, unsigned, cosigned := r.describe()
 	ch <- signed
+	ch <- unsigned
 	ch <- cosigned
 	ch <- lag
 	ch <- position
@@ -162,7 +165,7 @@ func (r *reading) Describe(ch chan<- *prometheus.Desc) {
 func (r *reading) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	lag, position, obligations, failures, size, signed, cosigned := r.describe()
+	lag, position, obligations, failures, size, signed, unsigned, cosigned := r.describe()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
@@ -172,8 +175,11 @@ func (r *reading) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	if ask := r.sources.Seals; ask != nil {
-		if s, err := ask(ctx); err == nil && !s.SignedAt.IsZero() {
-			gauge(signed, float64(s.SignedAt.UnixMicro())/1e6)
+		if s, err := ask(ctx); err == nil {
+			gauge(unsigned, float64(s.Lag))
+			if !s.SignedAt.IsZero() {
+				gauge(signed, float64(s.SignedAt.UnixMicro())/1e6)
+			}
 			for witness, at := range s.Cosigned {
 				gauge(cosigned, float64(at.Unix()), witness)
 			}

@@ -78,19 +78,24 @@ func AddCosignatures(ctx context.Context, l Ledger, p *ledger.Policy, n *ledger.
 type Status struct {
 	Size     int64
 	SignedAt time.Time
+	Lag      int64                // leaves that the latest checkpoint does not have
 	Cosigned map[string]time.Time // when each witness of the policy last cosigned, by its own clock; never: not there
 }
 
-// Status is that of now. Of a log that was never sealed it is the zero value.
+// Status is that of now. Of a log that was never sealed Size and SignedAt are zero.
 func (s *Sealer) Status(ctx context.Context) (Status, error) {
 	n, at, err := Latest(ctx, s.ledger)
 	if errors.Is(err, ledger.ErrNoCheckpoint) {
-		return Status{}, nil
+		n, err = &ledger.Note{}, nil
 	}
 	if err != nil {
 		return Status{}, err
 	}
-	status := Status{Size: n.Size, SignedAt: at, Cosigned: map[string]time.Time{}}
+	tree, err := s.ledger.Tree(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	status := Status{Size: n.Size, SignedAt: at, Lag: tree.Size - n.Size, Cosigned: map[string]time.Time{}}
 	if s.policy == nil {
 		return status, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"traga.internal/events"
@@ -30,6 +31,7 @@ type proofView struct {
 	Text      string
 	SignedAt  time.Time
 	Witnesses []string
+	Key       string // the log's; empty while its signer does not answer
 	Checked   *checkedBundle
 	Wrong     string // why a file can't be used
 	Detail    string // in the words of what read it, in English
@@ -67,6 +69,11 @@ func (s *site) showProof(ctx context.Context, p *page, v *proofView) error {
 			if sig.Name != n.Origin {
 				v.Witnesses = append(v.Witnesses, sig.Name)
 			}
+		}
+	}
+	if s.exports.Believed != nil {
+		if policy, err := s.exports.Believed(ctx); err == nil && len(policy.Logs()) > 0 {
+			v.Key = policy.Logs()[0].String()
 		}
 	}
 	p.show("proof", p.T("proof.title"), "proof", v)
@@ -229,8 +236,14 @@ func (s *site) export(ctx context.Context, p *page) error {
 	for _, c := range form["open"] {
 		order.Open = append(order.Open, events.Category(c))
 	}
-	f, err := s.exports.Export(ctx, order, p.reason.Purpose)
-	var field *events.FieldError
+	var (
+		f     *evidence.File
+		err   error = &events.FieldError{Field: "recipient"} // on a page both are asked for
+		field *events.FieldError
+	)
+	if strings.TrimSpace(order.Recipient) != "" && strings.TrimSpace(order.Justification) != "" {
+		f, err = s.exports.Export(ctx, order, p.reason)
+	}
 	switch {
 	case errors.Is(err, evidence.ErrNotWhole):
 		return notWhole()

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"html"
 	"log/slog"
 	"mime/multipart"
 	"net/http"
@@ -188,7 +189,10 @@ func TestTheProofPagesFromEmptyToExported(t *testing.T) {
 	s.expect(s.get(ombudsman, "/cases/MK-2026-0001/proof"), http.StatusOK, "Nothing is sealed yet.")
 	pinned := s.seal()
 	s.record(informed)
-	s.expect(s.get(ombudsman, "/proof"), http.StatusOK, "no witness yet", "traga-test", "\n— traga-test ")
+	s.expect(s.get(ombudsman, "/proof"), http.StatusOK, "no witness yet", "traga-test", "\n— traga-test ", "The log’s key")
+	if key, _, _ := strings.Cut(strings.TrimPrefix(s.policy, "log "), "\n"); !strings.Contains(html.UnescapeString(s.get(ombudsman, "/proof").Body.String()), key) {
+		t.Error("the page does not show the log's key")
+	}
 	s.expect(s.get(ombudsman, "/cases/MK-2026-0001/proof"), http.StatusOK, "1 entries of this case are sealed", "not sealed yet: 1")
 	s.seal()
 	s.expect(s.get(ombudsman, "/cases/MK-2026-0001"), http.StatusOK, `href="/cases/MK-2026-0001/proof"`)

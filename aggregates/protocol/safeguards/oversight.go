@@ -164,12 +164,14 @@ func hr28KeptNoLongerThanNeeded(r *record) ruling {
 		"The case is not closed, so there is nothing to review")
 }
 
-// erasedWithAnother reports whether the person's data was erased with that of another case of the same person: the keys are
+// erasedWithAnother reports whether the person's data had been erased by then with that of another case of the same person: the keys are
 // the person's, and the completion is on record where it was asked for.
 func (r *record) erasedWithAnother() bool {
-	opened, _ := first[events.CaseOpened](r.Judge)
 	own, _ := first[events.PersonalDataErased](r.Judge)
-	return own == nil && opened != nil && opened.withheld("/name")
+	opened, _ := first[events.CaseOpened](r.Judge)
+	return own == nil && opened != nil && slices.ContainsFunc(opened.Withheld, func(w events.Withheld) bool {
+		return w.Pointer == "/name" && w.Reason == events.Erased && !w.At.After(r.now)
+	})
 }
 
 func (r *record) judgeErasure(t *tally, review *entry) {

@@ -11,12 +11,15 @@ app.kubernetes.io/name: traga
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* The configuration file; with the reactions where .reactions says so. */}}
+{{/* The configuration file; with the reactions where .reactions says so, and of the node that keeps a cluster's ledger where .keeper does. */}}
 {{- define "traga.config" -}}
 data: /data
 keys: /keys
 listen: 0.0.0.0:8080
 behind-proxy: true
+{{- if and .keeper .root.Values.store.secret }}
+ledger: true
+{{- end }}
 {{- if .root.Values.settings }}
 {{ toYaml .root.Values.settings }}
 {{- end }}
@@ -48,7 +51,7 @@ spec:
         {{- include "traga.selector" .root | nindent 8 }}
         app.kubernetes.io/component: {{ .component }}
       annotations:
-        checksum/config: {{ include "traga.config" (dict "root" .root "reactions" .reactions) | sha256sum }}
+        checksum/config: {{ include "traga.config" (dict "root" .root "reactions" .reactions "keeper" (eq .component "keeper")) | sha256sum }}
     spec:
       automountServiceAccountToken: false
       enableServiceLinks: false
