@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
@@ -15,8 +16,10 @@ const (
 	nonceSize = 12
 	saltSize  = len(ledger.Salt{})
 	tagSize   = 16
-	// boxOverhead is what a box is longer than its value.
+	// boxOverhead is what a box is longer than its value with the padding.
 	boxOverhead = nonceSize + saltSize + tagSize
+	// padding is what a value's length is rounded up to: else the length alone would tell "low" from "high".
+	padding = 32
 )
 
 var errBox = errors.New("it does not open with its key: the stored field was changed, or moved from another place")
@@ -31,20 +34,26 @@ func place(b []byte, event uuid.UUID, pointer string) []byte {
 // seal makes the box of a value, and the commitment to it. The nonce is random: a data key seals a few thousand fields of
 // one person, far from the 2^32 at which random nonces become a risk.
 func seal(key cipher.AEAD, event uuid.UUID, pointer string, value []byte) (box []byte, c ledger.Commitment) {
-	plain := make([]byte, saltSize+len(value))
-	box = make([]byte, nonceSize, boxOverhead+len(value))
+	var salt ledger.Salt
+	box = make([]byte, nonceSize, boxOverhead+padded(len(value)))
 	rand.Read(box) // never fails: see crypto/rand
-	rand.Read(plain[:saltSize])
-	copy(plain[saltSize:], value)
-	return sealWith(key, box, plain, event, pointer)
+	rand.Read(salt[:])
+	return sealWith(key, box, salt, event, pointer, value)
 }
 
-// sealWith is seal with the nonce, in box, and the salt, in plain, given.
-func sealWith(key cipher.AEAD, box, plain []byte, event uuid.UUID, pointer string) ([]byte, ledger.Commitment) {
+// sealWith is seal with the nonce, in box, and the salt given.
+func sealWith(key cipher.AEAD, box []byte, salt ledger.Salt, event uuid.UUID, pointer string, value []byte) ([]byte, ledger.Commitment) {
 	var at [128]byte
-	c := ledger.Commit(ledger.Salt(plain[:saltSize]), event, pointer, plain[saltSize:])
-	return key.Seal(box, box, plain, place(at[:0], event, pointer)), c
+	plain := make([]byte, 0, saltSize+padded(len(value)))
+	plain = append(append(plain, salt[:]...), value...)
+	for len(plain) < cap(plain) {
+		plain = append(plain, ' ')
+	}
+	return key.Seal(box, box, plain, place(at[:0], event, pointer)), ledger.Commit(salt, event, pointer, value)
 }
+
+// padded is the length of a value of n bytes with its padding.
+func padded(n int) int { return (n + padding - 1) / padding * padding }
 
 // unseal opens a box.
 func unseal(key cipher.AEAD, event uuid.UUID, pointer string, box []byte) (salt ledger.Salt, value []byte, err error) {
@@ -56,5 +65,5 @@ func unseal(key cipher.AEAD, event uuid.UUID, pointer string, box []byte) (salt 
 	if err != nil {
 		return salt, nil, errBox
 	}
-	return ledger.Salt(plain[:saltSize]), plain[saltSize:], nil
+	return ledger.Salt(plain[:saltSize]), bytes.TrimRight(plain[saltSize:], " "), nil
 }

@@ -13,6 +13,8 @@
 //
 //	the salt: 32 bytes
 //	the value
+//	spaces, as few as make value and spaces a multiple of 32 bytes long, so that the length of a box does not tell "low"
+//	from "high"
 //
 // with this associated data, so that no box can be moved to another event or field:
 //
@@ -67,12 +69,13 @@
 //
 //	commitment  c1cef8a2c01e97f77afbe0ce2ff6c36e51ea33c487563c6065fae5ce29ace594
 //	box         808182838485868788898a8b8dff1c6486d18c24c0c33a83de0f3b8d484d7b61f9d250a34637c26f6da8dfc33154d3b3
-//	            b4d6c6d1b357b98d8d1e62aea06467be391f
+//	            b4d68d672ff2e798fa78294740c68d02937c26e65fa36342efa291e5d410659cd5502e5f621fa2b4af9e4a8c
 //
 // and so it stands in the stored data, in one line:
 //
 //	{"~sealed":["EBESExQVFhcYGRobHB0eHw","wc74osAel_d6--DOL_bDblHqM8SHVjxgZfrlzims5ZQ","
-//	gIGCg4SFhoeIiYqLjf8cZIbRjCTAwzqD3g87jUhNe2H50lCjRjfCb22o38MxVNOztNbG0bNXuY2NHmKuoGRnvjkf"]}
+//	gIGCg4SFhoeIiYqLjf8cZIbRjCTAwzqD3g87jUhNe2H50lCjRjfCb22o38MxVNOztNaNZy_y55j6eClHQMaNApN8
+//	JuZfo2NC76KR5dQQZZzVUC5fYh-itK-eSow"]}
 //
 // # Erasure
 //

@@ -48,7 +48,7 @@ func TestTheWorkedExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	box, commitment := sealWith(key, count(0x80, 12), append(count(0xa0, 32), `"high"`...), event, "/to")
+	box, commitment := sealWith(key, count(0x80, 12), ledger.Salt(count(0xa0, 32)), event, "/to", []byte(`"high"`))
 	for name, got := range map[string][]byte{"person": who[:], "wrapped": wrapped, "commitment": commitment[:], "box": box} {
 		if hex.EncodeToString(got) != written[name] {
 			t.Errorf("%s is %x, and the comment says %s", name, got, written[name])
@@ -103,7 +103,7 @@ func FuzzUnseal(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	box, _ := sealWith(key, count(0, 12), append(count(9, 32), `"x"`...), uuid.UUID{1}, "/a")
+	box, _ := sealWith(key, count(0, 12), ledger.Salt(count(9, 32)), uuid.UUID{1}, "/a", []byte(`"x"`))
 	f.Add(box, "/a")
 	f.Add(box, "/b")
 	f.Add(box[:40], "/a")
@@ -114,4 +114,24 @@ func FuzzUnseal(f *testing.F) {
 			t.Fatalf("%x at %q opens as %q, %v", b, pointer, value, err)
 		}
 	})
+}
+
+// What stands in the log of a field with few values must not tell which it is, by its length either.
+func TestTheLengthOfABoxDoesNotTellTheValue(t *testing.T) {
+	key, err := newAEAD(count(1, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lengths := map[int]bool{}
+	for _, value := range []string{`"low"`, `"medium"`, `"high"`, `"male"`, `"female"`, `[]`, `["religious-practice"]`} {
+		box, c := seal(key, uuid.UUID{1}, "/level", []byte(value))
+		lengths[len(box)] = true
+		salt, opened, err := unseal(key, uuid.UUID{1}, "/level", box)
+		if err != nil || string(opened) != value || ledger.Commit(salt, uuid.UUID{1}, "/level", opened) != c {
+			t.Errorf("%s is opened as %s, %v", value, opened, err)
+		}
+	}
+	if len(lengths) != 1 {
+		t.Errorf("boxes of %d different lengths", len(lengths))
+	}
 }

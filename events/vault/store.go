@@ -100,7 +100,7 @@ func (s *Store) StoredSize(p events.Proposed) int {
 // sealedLength is the length of a protected field as it is stored, by that of its value.
 func sealedLength(value int) int {
 	var c ledger.Commitment
-	return len((&ledger.Sealed{Key: strings.Repeat("k", keyIDLength), Commitment: c}).Append(nil)) + base64.RawURLEncoding.EncodedLen(boxOverhead+value)
+	return len((&ledger.Sealed{Key: strings.Repeat("k", keyIDLength), Commitment: c}).Append(nil)) + base64.RawURLEncoding.EncodedLen(boxOverhead+padded(value))
 }
 
 // keyIDLength is that of 16 bytes in base64url.

@@ -28,11 +28,13 @@ func describeStream(o *huma.OpenAPI) {
 	o.Paths["/v1/stream"] = &huma.PathItem{Get: &huma.Operation{
 		OperationID: "stream", Summary: "The live stream", Tags: []string{"Events"},
 		Description: "Server-sent events: one `recorded` event for each event of the cases, its id the position. A client that reconnects with " +
-			"Last-Event-ID misses nothing and sees nothing twice. Without it the stream begins now.",
+			"Last-Event-ID misses nothing and sees nothing twice. Without it the stream begins now. It tells of the cases that are open to the one who follows.",
 		Parameters: []*huma.Param{
 			text("header", "Last-Event-ID", "continue after this position"),
 			text("query", "after", "the same, for clients that can't set headers"),
 			text("query", "case", "only this case"),
+			text("header", "Traga-Justification", "why you look: it is put on record"),
+			text("header", "Traga-Purpose", "the purpose that you look for, as the catalogue has it"),
 		},
 		Responses: map[string]*huma.Response{
 			"200": {Description: "a stream without end; the data of each event is a Notice", Content: map[string]*huma.MediaType{

@@ -29,6 +29,12 @@ func (s *Source) VerifyLog(ctx context.Context, trust ledger.Trust, report func(
 		if err != nil || !found {
 			return nil, err
 		}
+		if c.Size > tree.Size { // it came since, and its leaves before it; or they are missing
+			now, err := s.Ledger.Tree(ctx)
+			if err != nil || c.Size <= now.Size {
+				return nil, err
+			}
+		}
 		return parse(&c)
 	}
 	replay, err := ledger.NewReplay(trust, s.Ledger.Hashes(ctx), next)

@@ -4,14 +4,20 @@ import (
 	"context"
 	"net/http"
 
+	"traga.internal/handlers/consult"
 	"traga.internal/projections/obligations"
 )
 
 // alert leads from an alert's opaque address, which alerts sent elsewhere carry, to the case that it is about. An alert
-// that no longer stands has nothing to lead to. What the reader may see of the case is the case's page to decide.
+// that no longer stands has nothing to lead to, nor has one of a case that is not open to the reader. What they may see of the
+// case is the case's page to decide.
 func (s *site) alert(ctx context.Context, p *page) error {
 	id := p.request.PathValue("id")
-	list, _, err := s.lists.Alerts(ctx, obligations.Query{Now: p.now})
+	look, err := s.desk.List(ctx, "alert", consult.Reason{})
+	if err != nil {
+		return err
+	}
+	list, _, err := s.lists.Alerts(ctx, obligations.Query{Only: look.Only, Now: p.now})
 	if err != nil {
 		return err
 	}
