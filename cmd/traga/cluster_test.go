@@ -127,7 +127,7 @@ func opened(number string, on time.Time) string {
 // breach is known so late that the 72 hours for its report are over.
 func breach(on time.Time) string {
 	return fmt.Sprintf(`{"type":"DataBreachRecorded","occurredAt":%q,"lateReason":"system-outage","actor":{"officer":"v.trajkovska","role":"directorate","institution":"mk-des"},
-		"data":{"breach":"b-1","risk":"high","reason":"a letter to the wrong address"}}`, on.Format(time.RFC3339))
+		"data":{"breach":"b-late","risk":"high","reason":"a letter to the wrong address"}}`, on.Format(time.RFC3339))
 }
 
 // overdue counts what is on record as overdue or escalated, each by case and content.
@@ -262,6 +262,8 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 		t.Error("the other node has a checkpoint, too")
 	}
 
+	proven(t, dir, keys, one, "MK-2026-000100")
+
 	// The store goes away.
 	server.kill()
 	for _, node := range []string{one, two} {
@@ -290,6 +292,29 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 	eventually(t, "the other node shows what was recorded after that", shows(one, cases+11))
 }
 
+// proven exports a case of a node and lets the verifier check it, by a checkpoint that was there before.
+func proven(t *testing.T, dir, keys, node, number string) {
+	t.Helper()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	code, key, errs := run(t, "keys", "verifier", "--keys", keys)
+	if code != exitOK {
+		t.Fatal(errs)
+	}
+	if err := os.WriteFile(file("policy"), []byte("log "+strings.TrimSpace(key)+"\nquorum none\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"checkpoint", "--out", file("pinned")},
+		{"export", number, "--bundle", "--out", file("bundle"), "--for", "the court", "--why", "it was asked for"}} {
+		if code, _, errs := run(t, append(args, "--server", node)...); code != exitOK {
+			t.Fatalf("%v: exit %d %s", args, code, errs)
+		}
+	}
+	code, out, errs := run(t, "verify", file("bundle"), "--pinned", file("pinned"), "--policy", file("policy"))
+	if code != exitOK || !strings.HasPrefix(out, "VERIFIED case="+number) {
+		t.Errorf("the verifier: exit %d %s%s", code, out, errs)
+	}
+}
+
 // A log moves from the directory to a cluster and back. What is served from the copy is what the first store says, to the
 // letter, and a copy onto another log is refused.
 func TestStoreCopy(t *testing.T) {
@@ -305,8 +330,9 @@ func TestStoreCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	var entries int
+	nodeDir := filepath.Join(dir, "node")
 	for i, way := range [][]string{{first, "@" + address}, {first, "@" + address}, {"@" + address, back}} {
-		code, out, errs := run(t, "store", "copy", "--from", way[0], "--to", way[1], "--json")
+		code, out, errs := run(t, "store", "copy", "--from", way[0], "--to", way[1], "--ledger", nodeDir, "--json")
 		var result copyResult
 		if err := json.Unmarshal([]byte(out), &result); code != exitOK || err != nil {
 			t.Fatalf("copy %d: exit %d %s %v", i, code, errs, err)
@@ -314,11 +340,15 @@ func TestStoreCopy(t *testing.T) {
 		if i == 0 {
 			entries = result.Copied
 		}
-		if want := []int{entries, 0, entries}[i]; result.Copied != want || result.Entries != entries || entries == 0 {
+		if want := []int{entries, 0, entries}[i]; result.Copied != want || result.Entries != entries || entries == 0 || !result.Sealed {
 			t.Errorf("copy %d: %+v, want %d of %d", i, result, want, entries)
 		}
 	}
-	_, node := beginNode(t, store, filepath.Join(dir, "node"), keys)
+	pinned, policy := filepath.Join(dir, "pinned"), filepath.Join(dir, "policy")
+	if code, _, errs := run(t, "checkpoint", "--out", pinned, "--data", first); code != exitOK {
+		t.Fatal(errs)
+	}
+	_, node := beginNode(t, store, nodeDir, keys, "--ledger")
 	for _, args := range [][]string{{"case", "obligations", "MK-2026-0003"}, {"case", "knows", "MK-2026-0003", "--who", "mk-employment-skopje"}, {"case", "shares", "MK-2026-0003"}, {"alert", "list"}, {"matrix"}} {
 		args = append(args, "--json", "--at", "2026-05-20T12:00:00+02:00")
 		code, want, errs := run(t, append(args, "--data", first)...)
@@ -330,6 +360,26 @@ func TestStoreCopy(t *testing.T) {
 				t.Errorf("%s from %s: exit %d %s\n%s\nfirst it was\n%s", strings.Join(args, " "), name, code, errs, got, want)
 			}
 		}
+	}
+	// What the first store signed holds in the copy, and the signer goes on there.
+	told(t, node, "MK-2026-0003", breach(time.Now().AddDate(0, 0, -1)))
+	eventually(t, "the copy is sealed on", func() bool {
+		later := filepath.Join(dir, "later")
+		code, _, _ := run(t, "checkpoint", "--out", later, "--server", node)
+		a, _ := os.ReadFile(pinned)
+		b, _ := os.ReadFile(later)
+		return code == exitOK && !bytes.Equal(a, b)
+	})
+	_, key, _ := run(t, "keys", "verifier", "--keys", keys)
+	if err := os.WriteFile(policy, []byte("log "+strings.TrimSpace(key)+"\nquorum none\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bundle := filepath.Join(dir, "bundle")
+	if code, _, errs := run(t, "export", "MK-2026-0003", "--bundle", "--out", bundle, "--for", "the court", "--why", "it was asked for", "--server", node, "--pinned", pinned); code != exitOK {
+		t.Fatal(errs)
+	}
+	if code, out, errs := run(t, "verify", bundle, "--pinned", pinned, "--policy", policy); code != exitOK {
+		t.Errorf("the copy, held against a checkpoint of the first store: exit %d %s%s", code, out, errs)
 	}
 	for code, args := range map[int][]string{
 		exitUsage:    {"--from", first},

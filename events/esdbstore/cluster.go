@@ -134,7 +134,7 @@ func (c *cluster) connect(done chan struct{}) {
 		c.failed(err)
 	case c.ended:
 		c.closing.Add(1)
-		go c.dispose(s)
+		go c.dispose(s, 0)
 	default:
 		// failures are forgotten at the first call that succeeds, not here: a node may take connections and no calls.
 		c.number++
@@ -287,7 +287,7 @@ func (c *cluster) drop(s *session, cause error) {
 	c.session = nil
 	c.failed(cause)
 	c.closing.Add(1)
-	go c.dispose(s)
+	go c.dispose(s, callPatience)
 }
 
 // failed counts a failure. The caller holds mu.
@@ -318,16 +318,16 @@ func (c *cluster) works(s *session) {
 	}
 }
 
-// dispose closes a session once its calls have ended, or had the time to. Closing the library's client makes those of
+// dispose closes a session once its calls have ended, or had so much time to. Closing the library's client makes those of
 // its calls panic that hang in it; they are caught where they run.
-func (c *cluster) dispose(s *session) {
+func (c *cluster) dispose(s *session, patience time.Duration) {
 	defer c.closing.Done()
 	idle := make(chan struct{})
 	go func() {
 		s.users.Wait()
 		close(idle)
 	}()
-	t := time.NewTimer(callPatience)
+	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
 	case <-idle:
@@ -345,7 +345,7 @@ func (c *cluster) close() {
 	c.session = nil
 	if s != nil {
 		c.closing.Add(1)
-		go c.dispose(s)
+		go c.dispose(s, closePatience)
 	}
 	c.mu.Unlock()
 	c.closing.Wait()
@@ -363,7 +363,8 @@ func call[T any](ctx context.Context, c *cluster, limit time.Duration, fn func(c
 		v, err := judge(err)
 		return none, v, err
 	}
-	inner, cancel := context.WithTimeout(c.outgoing(ctx), limit)
+	// A caller who gives up leaves the call to its end: cancelled while it sends, the library reads what gRPC is writing.
+	inner, cancel := context.WithTimeout(c.outgoing(context.WithoutCancel(ctx)), limit)
 	type answer struct {
 		v   T
 		err error
@@ -384,14 +385,14 @@ func call[T any](ctx context.Context, c *cluster, limit time.Duration, fn func(c
 	var a answer
 	select {
 	case a = <-done:
+	case <-ctx.Done():
+		return none, again, context.Cause(ctx)
 	case <-inner.Done():
 		select {
 		case a = <-done:
 		default:
-			a.err = inner.Err()
-			if ctx.Err() == nil { // the library hangs, or the server does
-				c.drop(s, a.err)
-			}
+			a.err = inner.Err() // the library hangs, or the server does
+			c.drop(s, a.err)
 		}
 	}
 	if a.err == nil {

@@ -114,11 +114,15 @@ func (s *Store) subscribe(ctx context.Context, at *session, told chan<- events.P
 		}
 	}()
 	options := esdb.SubscribeToAllOptions{From: esdb.End{}, Filter: esdb.ExcludeSystemEventsFilter(), MaxSearchWindow: pageEvents, CheckpointInterval: 1}
-	sub, err := at.client.SubscribeToAll(s.cluster.outgoing(ctx), options)
-	if err != nil {
-		return err
+	inner, cancel := context.WithCancel(s.cluster.outgoing(context.WithoutCancel(ctx))) // see call
+	defer cancel()
+	late := time.AfterFunc(callPatience, cancel)
+	sub, err := at.client.SubscribeToAll(inner, options)
+	if !late.Stop() || err != nil {
+		return errors.Join(err, errors.New("the subscription did not begin"))
 	}
 	defer sub.Close()
+	defer context.AfterFunc(ctx, func() { sub.Close() })()
 	for {
 		e := sub.Recv()
 		switch {

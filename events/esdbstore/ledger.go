@@ -389,6 +389,23 @@ func (l *Ledger) headsIn(ctx context.Context, size int64) (*ledger.HeadMap, erro
 	return m, rows.Err()
 }
 
+// NextHeads is the place of the first leaf of heads at a place or after it, and how many events' leaves stand before it.
+// found is false when there is none.
+func (l *Ledger) NextHeads(ctx context.Context, place int64) (at int64, before uint64, found bool, err error) {
+	const doing = "find a leaf of heads"
+	at, _, found, err = l.file.read.NextHeads(ctx, place)
+	if err == nil && found && at > 0 {
+		before, err = l.file.read.EventsUpTo(ctx, at-1)
+	}
+	return at, before, found, named(doing, err)
+}
+
+// Follow follows the log to its end. It fails with the *HaltError of a ledger that has stopped.
+func (l *Ledger) Follow(ctx context.Context) error {
+	_, err := l.catchUp(ctx)
+	return named("follow the log", err)
+}
+
 // CheckpointUpTo is the last checkpoint of at most this size, if cosigned of those that a witness has cosigned. Of
 // ledger.MaxSize it is the latest. found is false when there is none.
 func (l *Ledger) CheckpointUpTo(ctx context.Context, size int64, cosigned bool) (c ledger.SignedCheckpoint, found bool, err error) {

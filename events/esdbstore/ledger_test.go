@@ -172,7 +172,7 @@ func TestTheLedgerOfACopyIsTheSame(t *testing.T) {
 	}
 	server := start(t, esdbtest.Options{})
 	to := open(t, server.URL(), esdbstore.WithLedger(t.TempDir()))
-	if _, err := storecopy.Copy(t.Context(), from, to, nil); err != nil {
+	if _, err := storecopy.Copy(t.Context(), from, to, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	l := ledgerOf(t, to)

@@ -19,6 +19,8 @@ import (
 const (
 	// callPatience is how long one call may take.
 	callPatience = 5 * time.Second
+	// closePatience is how long calls that nobody waits for any more may go on when the store closes.
+	closePatience = time.Second
 	// appendPatience is how long an append may take before it is sent again. A node of the cluster waits as long for
 	// the others before it gives up.
 	appendPatience = 3 * time.Second

@@ -125,6 +125,17 @@ func (l *Ledger) Heads(ctx context.Context, size int64) (*ledger.HeadMap, error)
 	return m, l.store.explain(ctx, "read the ends of the streams", err)
 }
 
+// NextHeads is the place of the first leaf of heads at a place or after it, and how many events' leaves stand before it.
+// found is false when there is none.
+func (l *Ledger) NextHeads(ctx context.Context, place int64) (at int64, before uint64, found bool, err error) {
+	const doing = "find a leaf of heads"
+	at, _, found, err = l.rows.tables.NextHeads(ctx, place)
+	if err == nil && found {
+		before, err = l.rows.eventsIn(ctx, at)
+	}
+	return at, before, found, l.store.explain(ctx, doing, err)
+}
+
 // CheckpointUpTo is the last checkpoint of at most this size, if cosigned of those that a witness has cosigned. Of
 // ledger.MaxSize it is the latest. found is false when there is none.
 func (l *Ledger) CheckpointUpTo(ctx context.Context, size int64, cosigned bool) (c ledger.SignedCheckpoint, found bool, err error) {

@@ -1,6 +1,7 @@
 // Package storecopy copies a log from one store to another, as it is stored: protected fields stay protected. The copy
-// has the same events in the same order, with their ids, revisions and times, and the same leaves in the ledger. Positions
-// are the new store's own, and checkpoints and cosignatures stay with the old one.
+// has the same events in the same order, with their ids, revisions and times. Positions are the new store's own. Where both
+// keep a ledger, the copy has the same tree, leaf by leaf, with its checkpoints and cosignatures: whoever holds an old one
+// holds one of the copy, and the signer goes on.
 package storecopy
 
 import (
@@ -49,11 +50,12 @@ type Progress struct {
 // batch is how many events are handed over at once.
 const batch = 512
 
-// Copy makes the target hold what the source does. What the target holds already must be the beginning of it, so that a
+// Copy makes the target hold what the source does, and with seals its ledger too; seals is nil where one of the two keeps
+// none. What the target holds already must be the beginning of it, so that a
 // copy that was interrupted goes on when it is called again. In the end both are read once more and compared, event by
 // event. Nobody may write to either meanwhile. It fails with ErrDiffers and the stores' own errors; what was copied until
 // then stays.
-func Copy(ctx context.Context, from Log, to Target, progress func(Progress)) (copied int, err error) {
+func Copy(ctx context.Context, from Log, to Target, seals *Seals, progress func(Progress)) (copied int, err error) {
 	if progress == nil {
 		progress = func(Progress) {}
 	}
@@ -62,6 +64,10 @@ func Copy(ctx context.Context, from Log, to Target, progress func(Progress)) (co
 		return 0, err
 	}
 	n := 0
+	heads, err := seals.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
 	var calls []events.Call
 	flush := func() error {
 		if err := to.AppendSeries(ctx, calls...); err != nil {
@@ -75,6 +81,17 @@ func Copy(ctx context.Context, from Log, to Target, progress func(Progress)) (co
 	for r, err := range from.Originals(ctx, events.Start) {
 		if err != nil {
 			return copied, fmt.Errorf("read the store that is copied: %w", err)
+		}
+		if heads.due(n) {
+			if n < there { // it can't be put there any more
+				return copied, &DifferenceError{Event: n + 1, What: "place in the ledger"}
+			}
+			if err := flush(); err != nil {
+				return copied, err
+			}
+			if err := heads.add(ctx); err != nil {
+				return copied, err
+			}
 		}
 		if n++; n <= there {
 			continue
@@ -92,6 +109,14 @@ func Copy(ctx context.Context, from Log, to Target, progress func(Progress)) (co
 		}
 	}
 	if err := flush(); err != nil {
+		return copied, err
+	}
+	if heads.due(n) {
+		if err := heads.add(ctx); err != nil {
+			return copied, err
+		}
+	}
+	if err := seals.finish(ctx); err != nil {
 		return copied, err
 	}
 	held, err := compare(ctx, from, to, func(n int) { progress(Progress{Compared: n, Copied: copied}) })

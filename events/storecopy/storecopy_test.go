@@ -1,7 +1,9 @@
 package storecopy_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"reflect"
@@ -11,10 +13,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/note"
 
 	"traga.internal/events"
 	"traga.internal/events/esdbstore"
 	"traga.internal/events/esdbtest"
+	"traga.internal/events/ledger"
 	"traga.internal/events/sqlitestore"
 	"traga.internal/events/storecopy"
 )
@@ -95,14 +99,14 @@ func TestACopyIsTheSameLog(t *testing.T) {
 		dir := t.TempDir()
 		two := embedded(t, dir, time.Now)
 		for to, target := range map[string]log{"a cluster": one, "the embedded store": two} {
-			copied, err := storecopy.Copy(t.Context(), source, target, nil)
+			copied, err := storecopy.Copy(t.Context(), source, target, nil, nil)
 			if err != nil || copied != len(want) {
 				t.Fatalf("%s to %s: %d of %d events, %v", name, to, copied, len(want), err)
 			}
 			if got := all(t, target); !reflect.DeepEqual(got, want) {
 				t.Errorf("%s to %s: the copy differs", name, to)
 			}
-			if again, err := storecopy.Copy(t.Context(), source, target, nil); err != nil || again != 0 {
+			if again, err := storecopy.Copy(t.Context(), source, target, nil, nil); err != nil || again != 0 {
 				t.Errorf("%s to %s, once more: %d events, %v", name, to, again, err)
 			}
 		}
@@ -123,9 +127,25 @@ func TestACopyIsTheSameLog(t *testing.T) {
 // A copy that is interrupted, at whatever moment, goes on where it was.
 func TestAnInterruptedCopyGoesOn(t *testing.T) {
 	source := embedded(t, t.TempDir(), time.Now)
-	fill(t, source, func() {})
+	seal := sealing(t, source)
+	n := 0
+	fill(t, source, func() { // now and then it is sealed, also at its end
+		if n++; n%60 == 0 {
+			seal()
+		}
+	})
 	want := all(t, source)
-	target, server := cluster(t, esdbstore.WithPatience(200*time.Millisecond))
+	ledgerDir := t.TempDir()
+	target, server := cluster(t, esdbstore.WithPatience(200*time.Millisecond), esdbstore.WithLedger(ledgerDir))
+	from, err := source.Ledger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := target.Ledger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seals := &storecopy.Seals{From: from, To: to}
 	for range 3 {
 		ctx, cancel := context.WithCancel(t.Context())
 		var n atomic.Int64
@@ -136,17 +156,80 @@ func TestAnInterruptedCopyGoesOn(t *testing.T) {
 			}
 			return nil
 		})
-		if _, err := storecopy.Copy(ctx, source, target, nil); !errors.Is(err, context.Canceled) {
+		if _, err := storecopy.Copy(ctx, source, target, seals, nil); !errors.Is(err, context.Canceled) {
 			t.Fatalf("an interrupted copy: %v", err)
 		}
 		cancel()
 	}
 	server.Inject(nil)
-	if _, err := storecopy.Copy(t.Context(), source, target, nil); err != nil {
+	if _, err := storecopy.Copy(t.Context(), source, target, seals, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := all(t, target); !reflect.DeepEqual(got, want) {
 		t.Errorf("after three interruptions the copy differs: %d events of %d", len(got), len(want))
+	}
+	// And it is sealed as it was: the same tree with the same checkpoints, which the signer goes on from.
+	wantTree, err := from.Tree(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tree, err := to.Tree(t.Context()); err != nil || tree != wantTree {
+		t.Errorf("the tree is %+v, %v; it was %+v", tree, err, wantTree)
+	}
+	for size, k := int64(1), 0; ; k++ {
+		c, found, err := from.CheckpointFrom(t.Context(), size, false)
+		if err != nil || !found {
+			if k != 5 {
+				t.Errorf("%d checkpoints, %v", k, err)
+			}
+			break
+		}
+		got, _, err := to.CheckpointFrom(t.Context(), size, true)
+		if err != nil || got.Size != c.Size || !bytes.Equal(got.Note, c.Note) || !got.SignedAt.Equal(c.SignedAt) {
+			t.Errorf("the checkpoint of %d leaves is copied as %s, %v", c.Size, got.Note, err)
+		}
+		size = c.Size + 1
+	}
+	if at, err := to.CosignedAt(t.Context(), "witness"); err != nil || at.IsZero() {
+		t.Errorf("the witness cosigned at %v, %v", at, err)
+	}
+}
+
+// sealing signs and cosigns a store's tree as it is, each time it is called.
+func sealing(t *testing.T, s *sqlitestore.Store) func() {
+	t.Helper()
+	text, _, err := note.GenerateKey(rand.Reader, "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	witness, _, err := ledger.GenerateCosigner(rand.Reader, "witness")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		l, err := s.Ledger()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, _, err := l.AppendHeads(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := ledger.Sign(tree, signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.AddCheckpoint(t.Context(), n, time.Now().Truncate(time.Microsecond)); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Truncate(time.Second)
+		if err := l.AddCosignature(t.Context(), n.Checkpoint, witness.Cosign(n.Checkpoint, at), at); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -173,7 +256,7 @@ func TestACopyOntoAnotherLogIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		var differs *storecopy.DifferenceError
-		if _, err := storecopy.Copy(t.Context(), source, target, nil); !errors.As(err, &differs) || differs.Event != 1 {
+		if _, err := storecopy.Copy(t.Context(), source, target, nil, nil); !errors.As(err, &differs) || differs.Event != 1 {
 			t.Errorf("another %s: %v", what, err)
 		}
 		if n := len(all(t, target)); n != 1 {
@@ -181,13 +264,13 @@ func TestACopyOntoAnotherLogIsRefused(t *testing.T) {
 		}
 	}
 	longer, _ := cluster(t)
-	if _, err := storecopy.Copy(t.Context(), source, longer, nil); err != nil {
+	if _, err := storecopy.Copy(t.Context(), source, longer, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := longer.Append(t.Context(), "case-1", events.Any, events.Proposed{ID: uuid.New(), Type: "CaseClosed"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := storecopy.Copy(t.Context(), source, longer, nil); !errors.Is(err, storecopy.ErrDiffers) {
+	if _, err := storecopy.Copy(t.Context(), source, longer, nil, nil); !errors.Is(err, storecopy.ErrDiffers) {
 		t.Errorf("a target that holds more: %v", err)
 	}
 	if got := all(t, source); !slices.EqualFunc(got, want, func(a, b events.Original) bool { return a.ID == b.ID }) {

@@ -95,9 +95,15 @@ func testPages(t *testing.T, l *log) {
 			t.Errorf("in pages of %d the log reads otherwise", size)
 		}
 	}
+	for size := range 5 {
+		page, err := l.ReadAll(t.Context(), l.start, size+1, events.Filter{StreamPrefixes: []string{l.family}})
+		if err != nil || page.Scanned != all[size].Position || page.ScannedID != all[size].ID {
+			t.Errorf("a page of %d ends at %v, %v, %v; want %v, %v", size+1, page.Scanned, page.ScannedID, err, all[size].Position, all[size].ID)
+		}
+	}
 	head := l.head(t)
 	page, err := l.ReadAll(t.Context(), head, 10, events.Filter{})
-	if err != nil || len(page.Events) > 0 || page.More || page.Scanned != head {
+	if err != nil || len(page.Events) > 0 || page.More || page.Scanned != head || page.ScannedID != uuid.Nil {
 		t.Errorf("after the end: %+v, %v", page, err)
 	}
 	if _, err := l.ReadAll(t.Context(), l.start, 0, events.Filter{}); err == nil {

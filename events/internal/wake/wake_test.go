@@ -50,6 +50,24 @@ func TestBellKeepsOneChannelPerPosition(t *testing.T) {
 	}
 }
 
+func TestBellGoesBackOnlyFromWhereItWas(t *testing.T) {
+	var b Bell
+	b.Ring(events.At(5))
+	b.Rebase(events.At(4), events.At(1)) // something came since it was found out
+	if b.Head() != events.At(5) {
+		t.Errorf("the head is %v", b.Head())
+	}
+	b.Rebase(events.At(5), events.At(3))
+	if b.Head() != events.At(3) || !open(b.After(events.At(3))) {
+		t.Error("whoever has read all that there is does not sleep")
+	}
+	waiting := b.After(events.At(3))
+	b.Ring(events.At(4))
+	if open(waiting) {
+		t.Error("an event after the new end wakes nobody")
+	}
+}
+
 func TestClosedBellWakesEveryone(t *testing.T) {
 	var b Bell
 	far := b.After(events.MaxPosition)
