@@ -214,6 +214,19 @@ func (p *Policies) level(q question) (Level, []string) {
 	return Nothing, append(slices.Clone(full.policies), summary.policies...)
 }
 
+// MayReadLog says whether the viewer may read who looked at the cases of a jurisdiction, by which policies, and whether a
+// stated need would allow it where none was stated.
+func (p *Policies) MayReadLog(v Viewer, j events.Jurisdiction) (may bool, policies []string, forNeed bool) {
+	q := v.question(j, false, actReadLog, "Case", "")
+	a := p.ask(q)
+	q.needStated = true
+	policies = slices.Clone(a.policies)
+	if len(policies) == 0 {
+		policies = []string{NoPolicy}
+	}
+	return a.allowed, policies, !a.allowed && p.ask(q).allowed
+}
+
 // LogPolicies are the ids of the policies by which the viewer may, or may not, read who looked at the case.
 func (d *Decision) LogPolicies() []string {
 	by := d.policies.ask(d.viewer.question(d.facts.Jurisdiction, d.Involved, actReadLog, "Case", "")).policies

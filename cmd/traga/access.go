@@ -3,20 +3,81 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"traga.internal/aggregates/access"
 	"traga.internal/events"
+	"traga.internal/projections"
 	"traga.internal/projections/accesslog"
 	"traga.internal/projections/timeline"
 )
 
 func (a *app) accessCommand() *cobra.Command {
-	group := &cobra.Command{Use: "access", Short: "Read the policies that say who may see what"}
-	group.AddCommand(a.accessPoliciesCommand())
+	group := &cobra.Command{Use: "access", Short: "Read the policies that say who may see what, and who looked"}
+	group.AddCommand(a.accessPoliciesCommand(), a.accessLogCommand())
 	return group
+}
+
+func (a *app) accessLogCommand() *cobra.Command {
+	c := &cobra.Command{Use: "log --jurisdiction J", Short: "Show who looked at the cases of a jurisdiction, when and why", Args: cobra.NoArgs,
+		Long: `Shows looks at cases and at lists of cases, refused looks and exports, the latest first. From a server it is for those whose
+mandate it is to ask, and a look itself. It is no statistic of anyone's work.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			jurisdiction, err := jurisdictionFlag(cmd)
+			if err != nil {
+				return err
+			}
+			if jurisdiction == "" {
+				return usagef("--jurisdiction: expected AL, BA, XK, ME, MK or RS")
+			}
+			s, err := a.source(cmd)
+			if err != nil {
+				return err
+			}
+			officer, _ := cmd.Flags().GetString("officer")
+			kind, _ := cmd.Flags().GetString("kind")
+			if kind != "" && kind != string(accesslog.Consulted) && kind != string(accesslog.Denied) && kind != string(accesslog.Exported) {
+				return usagef("--kind: expected consulted, denied or exported")
+			}
+			var looks []accesslog.Entry
+			if s.server != nil {
+				looks, err = fetchAll[accesslog.Entry](cmd.Context(), s, "/v1/access", url.Values{"jurisdiction": {string(jurisdiction)}, "officer": {officer}, "kind": {kind}})
+			} else {
+				err = a.withReadModels(cmd.Context(), s, func(e *projections.Engine) error {
+					looks, _, err = accesslog.List(cmd.Context(), e, accesslog.Query{Jurisdiction: jurisdiction, Officer: officer, Kind: accesslog.Kind(kind), AsOf: s.at})
+					return err
+				})
+			}
+			if err != nil {
+				return err
+			}
+			return a.print(cmd, looks, func(w io.Writer) { showLooks(w, looks, jurisdiction) })
+		}}
+	a.readingFlags(c)
+	c.Flags().String("jurisdiction", "", "of the cases that were looked at: AL, BA, XK, ME, MK or RS")
+	c.Flags().String("officer", "", "only looks of this officer")
+	c.Flags().String("kind", "", "only these: consulted, denied or exported")
+	return c
+}
+
+func showLooks(w io.Writer, looks []accesslog.Entry, j events.Jurisdiction) {
+	if len(looks) == 0 {
+		fmt.Fprintln(w, "Nobody has looked through a server.")
+		return
+	}
+	t := newTable(w, "WHEN", "CASE", "WHO", "ROLE", "INSTITUTION", "WHAT", "WHY")
+	for _, l := range looks {
+		what := string(l.Kind) + " " + l.View + l.Format
+		if l.Recipient != "" {
+			what += " for " + l.Recipient
+		}
+		t.row(local(l.RecordedAt, zoneOf(j)), orDash(l.Case), l.Actor.Officer, string(l.Actor.Role), string(l.Actor.Institution), what, orDash(l.Justification))
+	}
+	t.flush()
+	noteKosovo(w, j)
 }
 
 func (a *app) accessPoliciesCommand() *cobra.Command {
@@ -66,22 +127,7 @@ func (a *app) caseAccessCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(cmd, looks, func(w io.Writer) {
-				if len(looks) == 0 {
-					fmt.Fprintln(w, "Nobody has looked at it through a server.")
-					return
-				}
-				zone := zoneOfCase(args[0])
-				t := newTable(w, "WHEN", "WHO", "ROLE", "INSTITUTION", "WHAT", "WHY")
-				for _, l := range looks {
-					what := string(l.Kind) + " " + l.View + l.Format
-					if l.Recipient != "" {
-						what += " for " + l.Recipient
-					}
-					t.row(local(l.RecordedAt, zone), l.Actor.Officer, string(l.Actor.Role), string(l.Actor.Institution), what, orDash(l.Justification))
-				}
-				t.flush()
-			})
+			return a.print(cmd, looks, func(w io.Writer) { showLooks(w, looks, jurisdictionOf(args[0])) })
 		}}
 	a.readingFlags(c)
 	return c

@@ -64,6 +64,13 @@ func TestCommandsShowWhatOneMaySee(t *testing.T) {
 	if code, local, errs := run(t, "case", "access", "MK-2026-0001", "--data", dir, "--json"); code != exitOK || local != out {
 		t.Errorf("from the files: exit %d %s\n%s", code, errs, local)
 	}
+	shows(ombudsman, "denied access", "access", "log", "--jurisdiction", "MK", "--officer", "P.P", "--kind", "denied", "--why", "yearly review")
+	if code, _, errs := as(social, "access", "log", "--jurisdiction", "MK"); code != exitNotAllowed {
+		t.Errorf("the log of a jurisdiction for social work: exit %d %s", code, errs)
+	}
+	if code, out, errs := run(t, "access", "log", "--jurisdiction", "MK", "--data", dir); code != exitOK || !strings.Contains(out, "годишен преглед") {
+		t.Errorf("from the files: exit %d %s%s", code, out, errs)
+	}
 	if code, out, _ := run(t, "case", "access", "MK-2026-0099", "--data", dir); code != exitNotFound || out != "" {
 		t.Errorf("an unknown case: exit %d", code)
 	}

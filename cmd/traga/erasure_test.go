@@ -24,7 +24,8 @@ func TestServeErases(t *testing.T) {
 	for wait := time.NewTicker(20 * time.Millisecond); ; {
 		_, shown, told := run(t, "case", "show", "MK-2026-0001", "--server", address)
 		_, listed, _ := run(t, "case", "list", "--server", address, "--json")
-		if strings.Contains(shown, "erased; receipt") && strings.Contains(listed, `"reason": "erased"`) {
+		_, recorded, _ := run(t, "case", "timeline", "MK-2026-0001", "--server", address) // the keys go before it is recorded
+		if strings.Contains(shown, "erased; receipt") && strings.Contains(listed, `"reason": "erased"`) && strings.Contains(recorded, "keys destroyed") {
 			break
 		}
 		select {

@@ -124,7 +124,7 @@ func (s *service) addresses(number string) []string {
 	}
 	fill := map[string][]string{"{n}": {number}, "{id}": ids, "{obligation}": duties, "{j}": {"MK"}, "{t}": {"CaseOpened"}}
 	more := map[string][]string{"/v1/cases/{n}/knows": {"?who=mk-csw"}, "/v1/cases/{n}/diff": {"?from=1", "?from=5&to=40"}, "/v1/cases/{n}/timeline": {"", "?order=recorded&lang=mk", "?at=60"},
-		"/v1/cases/{n}": {"", "?at=60"}, "/v1/safeguards": {"", "?case=" + number, "?verdict=fail", "?safeguard=HR24"}, "/v1/cases": {"", "?q=MK", "?at=60"}, "/v1/feed": {"?limit=1000"}}
+		"/v1/cases/{n}": {"", "?at=60"}, "/v1/safeguards": {"", "?case=" + number, "?verdict=fail", "?safeguard=HR24"}, "/v1/cases": {"", "?q=MK", "?at=60"}, "/v1/feed": {"?limit=1000"}, "/v1/access": {"?jurisdiction=MK", "?jurisdiction=MK&kind=denied"}}
 	var all []string
 	for path, item := range s.doc.paths() {
 		if item.(map[string]any)["get"] == nil || path == "/v1/stream" || path == "/metrics" {
@@ -350,6 +350,31 @@ func TestWhoLookedWhenAndWhy(t *testing.T) {
 	if err != nil || len(lists) != 2 || lists[1].View != "cases status=open number=some" || lists[0].View != "alerts state=all institution=some" || lists[0].Actor != social {
 		t.Errorf("%v %+v", err, lists)
 	}
+	// The log of a jurisdiction is for its own oversight, and a look at it is one more.
+	s.settle()
+	for _, who := range []events.Actor{social, abroad} {
+		problemIs(t, s.get("/v1/access?jurisdiction=MK", as(who)...), http.StatusForbidden, "denied", "")
+	}
+	problemIs(t, s.get("/v1/access?jurisdiction=MK", as(directorate)...), http.StatusForbidden, "reason-required", "")
+	s.settle()
+	var told []string
+	for path := "/v1/access?jurisdiction=MK&limit=5"; path != ""; {
+		a := s.get(path, as(ombudsman)...)
+		for _, l := range decode[[]accesslog.Entry](t, a, http.StatusOK) {
+			told = append(told, fmt.Sprint(l.Kind, " ", l.Case, " ", l.View, " ", l.Actor.Officer))
+		}
+		path, _, _ = strings.Cut(strings.TrimPrefix(a.header.Get("Link"), "<"), ">")
+	}
+	told = slices.DeleteFunc(told, func(l string) bool { return strings.HasPrefix(l, "consulted  access") }) // of these, some may not be in the read model yet
+	if want := []string{"denied  access jurisdiction=MK d.d", "denied  access jurisdiction=MK l.dimova", "consulted  alerts state=all institution=some l.dimova", "consulted  cases status=open number=some l.dimova",
+		"consulted MK-2026-0001 access o.o"}; len(told) != 5+5 || !slices.Equal(told[:5], want) {
+		t.Errorf("the log of MK says\n%s", strings.Join(told, "\n"))
+	}
+	if list := read[[]accesslog.Entry](s, "/v1/access?jurisdiction=MK&officer=X.Y&kind=denied&until=2026-02-01T00:00:00Z", as(ombudsman)...); len(list) != 1 || list[0].Actor != outside {
+		t.Errorf("%+v", list)
+	}
+	problemIs(t, s.get("/v1/access?jurisdiction=MK&from=yesterday", as(ombudsman)...), http.StatusBadRequest, "invalid", "from")
+	problemIs(t, s.get("/v1/access?jurisdiction=MK&cursor=x", as(ombudsman)...), http.StatusBadRequest, "invalid", "cursor")
 	// A look at one entry of the access log is for those who may read it too.
 	problemIs(t, s.get("/v1/events/"+list[0].ID.String(), as(social)...), http.StatusForbidden, "denied", "")
 	read[api.Record](s, "/v1/events/"+list[0].ID.String(), as(ombudsman)...)

@@ -307,7 +307,7 @@ func TestTheDocumentListsEveryRoute(t *testing.T) {
 	s := serve(t)
 	want := strings.Fields(`post:/v1/cases/{n}/events post:/v1/cases/{n}/events:check get:/v1/cases get:/v1/cases/{n}
 		get:/v1/cases/{n}/timeline get:/v1/cases/{n}/shares get:/v1/cases/{n}/obligations get:/v1/cases/{n}/obligations/{obligation}
-		get:/v1/cases/{n}/knows get:/v1/cases/{n}/diff get:/v1/cases/{n}/access get:/v1/cases/{n}/proof post:/v1/exports post:/v1/bundles:check get:/v1/checkpoint post:/v1/checkpoint/cosignatures get:/v1/alerts get:/v1/sharing-matrix get:/v1/safeguards get:/v1/events/{id}
+		get:/v1/cases/{n}/knows get:/v1/cases/{n}/diff get:/v1/cases/{n}/access get:/v1/access get:/v1/cases/{n}/proof post:/v1/exports post:/v1/bundles:check get:/v1/checkpoint post:/v1/checkpoint/cosignatures get:/v1/alerts get:/v1/sharing-matrix get:/v1/safeguards get:/v1/events/{id}
 		get:/v1/events/{id}/causes get:/v1/stream get:/v1/feed get:/v1/event-types get:/v1/event-types/{t}/schema get:/v1/projections get:/v1/matrix get:/v1/tools get:/v1/directory/{j} post:/v1/directory/{j}/events post:/v1/directory/{j}/events:check
 		get:/livez get:/readyz get:/version get:/metrics get:/docs get:/openapi.json get:/openapi.yaml`)
 	var got []string

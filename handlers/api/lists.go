@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -15,6 +16,7 @@ import (
 	"traga.internal/events"
 	"traga.internal/handlers/consult"
 	"traga.internal/projections"
+	"traga.internal/projections/accesslog"
 	"traga.internal/projections/obligations"
 	verdicts "traga.internal/projections/safeguards"
 	"traga.internal/projections/sharing"
@@ -75,6 +77,24 @@ type safeguardsOutput struct {
 	Body []safeguards.Verdict
 }
 
+type accessLogInput struct {
+	Why
+	Paged
+	At           string `query:"at" doc:"as known then: an instant, or a position; now when left out"`
+	Jurisdiction string `query:"jurisdiction" required:"true" enum:"AL,BA,XK,ME,MK,RS" doc:"of the cases that were looked at"`
+	Case         string `query:"case" doc:"only looks at this case"`
+	Officer      string `query:"officer" doc:"only looks of this officer"`
+	Institution  string `query:"institution" doc:"only looks from this institution"`
+	Kind         string `query:"kind" enum:"consulted,denied,exported" doc:"only these"`
+	From         string `query:"from" doc:"only looks from this instant on"`
+	Until        string `query:"until" doc:"only looks before this instant"`
+}
+
+type accessLogOutput struct {
+	Link []string `header:"Link"`
+	Body []accesslog.Entry
+}
+
 type projectionsOutput struct{ Body []projections.Status }
 
 func (a *api) listRoutes(h huma.API) {
@@ -99,11 +119,48 @@ func (a *api) listRoutes(h huma.API) {
 		})
 	operation(a, h, get("safeguards", "/v1/safeguards", "Whether the safeguards hold", "By case number, then by safeguard; each with the entries that show it and one plain sentence.", 404),
 		a.safeguards)
+	operation(a, h, get("access-log", "/v1/access", "Who looked at cases, when and why", "Looks at the cases of a jurisdiction and at lists of cases, refused looks and exports, the latest first. "+
+		"For those whose mandate it is to ask; it is no statistic of anyone's work."), a.accessLog)
 	operation(a, h, get("projections", "/v1/projections", "How far the read models have come", ""),
 		func(ctx context.Context, _ *struct{}) (*projectionsOutput, error) {
 			list, err := a.engine.List(ctx)
 			return &projectionsOutput{Body: list}, err
 		})
+}
+
+func (a *api) accessLog(ctx context.Context, in *accessLogInput) (*accessLogOutput, error) {
+	at, err := asOf("at", in.At)
+	if err != nil {
+		return nil, err
+	}
+	reason, err := in.reason()
+	if err != nil {
+		return nil, err
+	}
+	q := accesslog.Query{Case: in.Case, Jurisdiction: events.Jurisdiction(in.Jurisdiction), Officer: in.Officer, Institution: events.Institution(in.Institution),
+		Kind: accesslog.Kind(in.Kind), AsOf: at, Limit: in.Limit, Cursor: in.Cursor}
+	if in.Case != "" {
+		if _, err := events.ParseCase(in.Case); err != nil {
+			return nil, err
+		}
+	}
+	for name, bound := range map[string]struct {
+		text string
+		into *time.Time
+	}{"from": {in.From, &q.From}, "until": {in.Until, &q.Until}} {
+		if bound.text == "" {
+			continue
+		}
+		if *bound.into, err = time.Parse(time.RFC3339Nano, bound.text); err != nil {
+			return nil, &events.FieldError{Field: name, Expected: "an instant with its time zone, such as 2026-03-02T10:15:00+01:00"}
+		}
+	}
+	list, next, err := a.desk.AccessLog(ctx, q, reason)
+	if errors.Is(err, accesslog.ErrCursor) {
+		err = badCursor()
+	}
+	return &accessLogOutput{Link: nextLink("/v1/access", next, url.Values{"at": {in.At}, "jurisdiction": {in.Jurisdiction}, "case": {in.Case}, "officer": {in.Officer},
+		"institution": {in.Institution}, "kind": {in.Kind}, "from": {in.From}, "until": {in.Until}}, in.Limit), Body: list}, err
 }
 
 // point is the point of view of a list, once the read models have come as far as the request wants.

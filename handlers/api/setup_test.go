@@ -27,6 +27,7 @@ import (
 	"traga.internal/handlers/deadlines"
 	"traga.internal/handlers/record"
 	"traga.internal/projections"
+	"traga.internal/projections/accesslog"
 	"traga.internal/projections/involvement"
 	"traga.internal/projections/obligations"
 	"traga.internal/projections/regional"
@@ -183,7 +184,7 @@ func serve(t testing.TB, options ...option) *service {
 		s.store.Log = log
 	}
 	book := protocol.NewBook()
-	engine, err := projections.Open(t.Context(), dir, s.store, book, []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection(), verdicts.Projection(), involvement.Projection()})
+	engine, err := projections.Open(t.Context(), dir, s.store, book, []projections.Projection{status.Projection(), obligations.Projection(), sharing.Projection(), regional.Projection(), verdicts.Projection(), involvement.Projection(), accesslog.Projection()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -266,7 +266,11 @@ func justified(v access.Viewer, involved bool) string {
 
 // record commits a look, or a refusal. When it returns nil the entry is durable.
 func (d *Desk) record(ctx context.Context, v access.Viewer, number, eventType string, data any) error {
-	_, err := d.recorder.RecordInternal(ctx, &record.Action{Case: number, Type: eventType, Actor: v.Actor, Purpose: v.Purpose, Data: data}, record.AnyRevision)
+	a := &record.Action{Case: number, Type: eventType, Actor: v.Actor, Purpose: v.Purpose, Data: data}
+	if number == "" { // a list is of the jurisdiction from which it was asked for
+		a.Jurisdiction = access.JurisdictionOf(v.Actor.Institution)
+	}
+	_, err := d.recorder.RecordInternal(ctx, a, record.AnyRevision)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnrecorded, err)
 	}

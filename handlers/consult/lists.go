@@ -225,10 +225,48 @@ func (d *Desk) WhoLooked(ctx context.Context, l Look) ([]accesslog.Entry, error)
 		return nil, err
 	}
 	if !c.Sight().KnowsOfMonitoring() { // HR24, also where a jurisdiction lets a prison read the log
-		list = slices.DeleteFunc(list, func(e accesslog.Entry) bool { return strings.HasPrefix(e.View, "monitoring") })
+		list = slices.DeleteFunc(list, ofMonitoring)
 	}
 	return list, nil
 }
+
+// AccessLog lists who looked at the cases of a jurisdiction, and at lists of cases from one of its institutions, for one whose
+// mandate that is, the latest look first. It commits the look at it, or the refusal, as List does. q names the jurisdiction.
+func (d *Desk) AccessLog(ctx context.Context, q accesslog.Query, r Reason) (list []accesslog.Entry, next string, err error) {
+	viewer, err := viewerOf(ctx, r)
+	if err != nil {
+		return nil, "", err
+	}
+	may, policies, forNeed := d.policies.MayReadLog(viewer, q.Jurisdiction)
+	view := Query("access", "jurisdiction", string(q.Jurisdiction), "case", q.Case, "officer", someOf(q.Officer), "institution", someOf(string(q.Institution)), "kind", string(q.Kind))
+	if !may {
+		if err := d.record(ctx, viewer, "", "AccessDenied", &events.AccessDenied{View: view, Policy: policies}); err != nil {
+			return nil, "", err
+		}
+		return nil, "", &DeniedError{Policies: policies, NeedsReason: forNeed}
+	}
+	if err := d.recordList(ctx, viewer, view, &access.Scope{Policies: policies}); err != nil {
+		return nil, "", err
+	}
+	if list, next, err = accesslog.List(ctx, d.engine, q); err != nil {
+		return nil, "", err
+	}
+	if sight := d.policies.ForList(viewer, q.Jurisdiction, false); !sight.KnowsOfMonitoring() {
+		list = slices.DeleteFunc(list, ofMonitoring)
+	}
+	return list, next, nil
+}
+
+// someOf stands for a text that the one who asks typed, which may hold anything.
+func someOf(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "some"
+}
+
+// ofMonitoring reports whether a look was at a contact with the monitor.
+func ofMonitoring(e accesslog.Entry) bool { return strings.HasPrefix(e.View, "monitoring") }
 
 // openLog opens a case for one who may read who looked at it.
 func (d *Desk) openLog(ctx context.Context, l Look) (*timeline.Case, error) {
