@@ -196,7 +196,7 @@ func (r *reading) visible(name string) (list []*record, first int64, missing boo
 	defer r.log.mu.Unlock()
 	s, deleted := r.log.status(name)
 	if deleted {
-		err, r.trailers = deletedError(name)
+		r.trailers, err = deletedError(name)
 		return nil, 0, false, err
 	}
 	if s == nil || len(s.events) == 0 || s.deleted {
@@ -416,7 +416,7 @@ func (r *reading) subscribeStream(name string) error {
 					return err
 				}
 			}
-			err, r.trailers = deletedError(name)
+			r.trailers, err = deletedError(name)
 			return err
 		}
 		if err := wait(r.call.Context(), grown); err != nil {

@@ -380,7 +380,7 @@ func parseID(u *shared.UUID) (uuid.UUID, error) {
 // thrown is how the real server answers what it did not foresee.
 func thrown() error { return status.Error(codes.Unknown, "Exception was thrown by handler.") }
 
-func deletedError(name string) (error, metadata.MD) {
-	return status.Error(codes.FailedPrecondition, fmt.Sprintf("Event stream '%s' is deleted.", name)),
-		metadata.Pairs("exception", "stream-deleted", "stream-name", name)
+func deletedError(name string) (metadata.MD, error) {
+	return metadata.Pairs("exception", "stream-deleted", "stream-name", name),
+		status.Error(codes.FailedPrecondition, fmt.Sprintf("Event stream '%s' is deleted.", name))
 }

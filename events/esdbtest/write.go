@@ -101,7 +101,7 @@ func (v *streamsService) append(call streams.Streams_AppendServer) (*streams.App
 	}
 	switch res.outcome {
 	case streamDeleted:
-		err, trailers := deletedError(name)
+		trailers, err := deletedError(name)
 		return nil, trailers, err
 	case wrongVersion:
 		return &streams.AppendResp{Result: &streams.AppendResp_WrongExpectedVersion_{WrongExpectedVersion: wrong(expected, res.current)}}, nil, nil
@@ -231,7 +231,7 @@ func (v *streamsService) remove(ctx context.Context, method, name string, option
 		case err != nil:
 			return 0, nil, status.Error(codes.Unknown, err.Error())
 		case res.outcome == streamDeleted:
-			err, trailers := deletedError(name)
+			trailers, err := deletedError(name)
 			return 0, trailers, err
 		case res.outcome == wrongVersion:
 			e, a := strconv.FormatInt(expected, 10), strconv.FormatInt(res.current, 10)
