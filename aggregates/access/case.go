@@ -110,7 +110,7 @@ func (c *Case) consented(role events.Role, category events.Category, at time.Tim
 // Parts are the institutions that have a part in a case, as its entries stand, sorted: the one that opened it and those
 // that hold or held the person; those that were told something, unless the telling was annulled, or recalled as sent to the
 // wrong recipient or unlawful; those that were asked for information or to decide on a refusal; and those that acted in it.
-// Who only asks, or only answers what was sent, does not take part by that: else anyone could let himself in.
+// Who only asks, complains, or only answers what was sent, does not take part by that: else anyone could let himself in.
 func Parts(h *history.History) []events.Institution {
 	var all []events.Institution
 	recalled := recalls(h)
@@ -130,7 +130,7 @@ func partsOf(e *history.Entry, shared bool) []events.Institution {
 		return nil
 	}
 	var found []events.Institution
-	if e.Actor.Role != events.System && takesPart(e.Now) {
+	if e.Actor.Role != events.System && TakesPart(e.Now) {
 		found = append(found, e.Actor.Institution)
 	}
 	switch d := e.Now.(type) {
@@ -151,10 +151,10 @@ func partsOf(e *history.Entry, shared bool) []events.Institution {
 	return slices.DeleteFunc(found, func(i events.Institution) bool { return i == "" })
 }
 
-// takesPart reports whether recording the event is an act in the case.
-func takesPart(data any) bool {
+// TakesPart reports whether recording an event with this data is an act in the case, by which one has a part in it.
+func TakesPart(data any) bool {
 	switch data.(type) {
-	case *events.InformationRequested, *events.RefusalAppealed, *events.NotificationDelivered, *events.NotificationFailed,
+	case *events.InformationRequested, *events.RefusalAppealed, *events.ComplaintLodged, *events.NotificationDelivered, *events.NotificationFailed,
 		*events.NotificationAcknowledged, *events.ReferralDeclined, *events.DisclosureDestructionConfirmed, *events.AlertAcknowledged:
 		return false
 	}

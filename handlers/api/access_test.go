@@ -16,6 +16,7 @@ import (
 	"traga.internal/aggregates/protocol/safeguards"
 	"traga.internal/events"
 	"traga.internal/handlers/api"
+	"traga.internal/handlers/record"
 	"traga.internal/projections/accesslog"
 	"traga.internal/projections/status"
 	"traga.internal/projections/timeline"
@@ -421,6 +422,50 @@ func TestNothingIsShownThatIsNotOnRecord(t *testing.T) {
 	if a := s.ask(http.MethodGet, "/v1/stream?after=0", ""); a.status != http.StatusServiceUnavailable {
 		t.Errorf("the live stream: %d %s", a.status, a.body)
 	}
+}
+
+// An office gets a part in a case by what others tell or ask it, never by an entry of its own: until then it can ask, and
+// nothing that it records opens the case to it.
+func TestNobodyLetsHimselfIntoACase(t *testing.T) {
+	s := serve(t)
+	social := events.Actor{Officer: "l.dimova", Role: events.CSW, Institution: "mk-csw-skopje"}
+	s.record(number, opening())
+	closed := func() {
+		t.Helper()
+		s.settle()
+		problemIs(t, s.get("/v1/cases/"+number, as(social)...), http.StatusForbidden, "denied", "")
+	}
+	for _, path := range []string{"/events", "/events:check"} {
+		a := s.ask(http.MethodPost, "/v1/cases/"+number+path, support("housing"), as(social, "If-Match", "*")...)
+		problemIs(t, a, http.StatusForbidden, "not-allowed", "actor.institution")
+	}
+	looks := s.accessLog(number)
+	if last := looks[len(looks)-1]; last.Type != "AccessDenied" || !strings.Contains(string(last.Data), `"view":"record"`) {
+		t.Errorf("on record is %s %s", last.Type, last.Data)
+	}
+	closed()
+	ask := `{"type":"InformationRequested",` + csw + `,"data":{"request":"r-1","from":{"institution":"mk-prison-idrizovo","role":"prison-treatment"},
+		"categories":["housing"],"urgency":"normal","reason":"to plan"}}`
+	decode[record.Receipt](t, s.post(number, ask, as(social)...), http.StatusCreated)
+	closed()
+	s.record(number, notice("n-1"))
+	decode[record.Receipt](t, s.post(number, support("housing"), as(social)...), http.StatusCreated)
+	read[timeline.Summary](s, "/v1/cases/"+number, as(social)...)
+	// Where there is no such case, that is what the answer says.
+	problemIs(t, s.post("MK-2026-0099", support("x"), as(social)...), http.StatusNotFound, "not-found", "case")
+}
+
+// accessLog is what the access log of a case holds.
+func (s *service) accessLog(number string) []events.Recorded {
+	s.t.Helper()
+	var all []events.Recorded
+	for r, err := range s.store.ReadStream(s.t.Context(), events.AccessStream(number), 0) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
 // refuse makes the store refuse every append, and answer reads.

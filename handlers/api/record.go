@@ -95,7 +95,7 @@ func (a *api) recordAt(ctx context.Context, at addressOf, ifMatch, key string, b
 	if err != nil {
 		return nil, err
 	}
-	if action.RecordedBy, err = auth.MayRecord(ctx, action.Actor); err != nil {
+	if err := a.mayRecord(ctx, action); err != nil {
 		return nil, err
 	}
 	if key != "" {
@@ -118,6 +118,14 @@ func (a *api) recordAt(ctx context.Context, at addressOf, ifMatch, key string, b
 	return out, nil
 }
 
+// mayRecord checks that the one who asks may record for the action's actor, and in its case.
+func (a *api) mayRecord(ctx context.Context, action *record.Action) (err error) {
+	if action.RecordedBy, err = auth.MayRecord(ctx, action.Actor); err != nil || action.Case == "" {
+		return err
+	}
+	return a.desk.MayRecord(ctx, action)
+}
+
 func (a *api) check(ctx context.Context, in *checkInput) (*checkOutput, error) {
 	return a.checkAt(ctx, addressOf{"case", in.Case, events.CaseFamily}, in.RawBody)
 }
@@ -127,7 +135,7 @@ func (a *api) checkAt(ctx context.Context, at addressOf, body []byte) (*checkOut
 	if err != nil {
 		return nil, err
 	}
-	if action.RecordedBy, err = auth.MayRecord(ctx, action.Actor); err != nil {
+	if err := a.mayRecord(ctx, action); err != nil {
 		return nil, err
 	}
 	answer, err := a.recorder.Check(ctx, action)

@@ -17,6 +17,18 @@ import (
 // feedTopic is what a feed follows: the cases. The access log, the directory and the protocol are not published.
 const feedTopic = "case-"
 
+// published is what goes out: every event of a case but contacts with the monitor. Who reads a broker's topic is not known
+// here, and no prison may learn of those (HR24, OPCAT 21).
+func published() events.Filter {
+	f := events.Filter{StreamPrefixes: []string{feedTopic}}
+	for _, k := range events.Standard().Kinds() {
+		if k.Family == events.CaseFamily && k.Type != "MonitoringContactHeld" {
+			f.Types = append(f.Types, k.Type)
+		}
+	}
+	return f
+}
+
 // cloudEvents is the media type of what is published (CloudEvents 1.0, structured mode).
 const cloudEvents = "application/cloudevents+json"
 
@@ -43,7 +55,7 @@ func (r *Reactions) feeds() error {
 	}
 	for _, p := range all {
 		r.closers = append(r.closers, p.Publisher.Close)
-		err := r.post(r.router, &delivery{name: p.Name, channel: channelFeed, topic: feedTopic, source: r.c.Events, filter: events.Filter{StreamPrefixes: []string{feedTopic}},
+		err := r.post(r.router, &delivery{name: p.Name, channel: channelFeed, topic: feedTopic, source: r.c.Events, filter: published(),
 			read: readForFeed, every: 64, patient: true, send: func(ctx context.Context, m *message.Message) error { return publish(ctx, p, m) }})
 		if err != nil {
 			return err

@@ -39,6 +39,20 @@ func Cases(ctx context.Context, e *projections.Engine, i events.Institution) (ma
 	return cases, err
 }
 
+// Has reports whether the institution has a part in the case.
+func Has(ctx context.Context, e *projections.Engine, i events.Institution, number string) (has bool, err error) {
+	err = e.View(ctx, Name, func(v *projections.View) error {
+		rows, err := v.Query(ctx, `SELECT 1 FROM {part} WHERE institution = ? AND number = ?`, string(i), number)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		has = rows.Next()
+		return rows.Err()
+	})
+	return has, err
+}
+
 // Projection is the read model, for the engine: one row for each institution and case.
 func Projection() projections.Projection {
 	return projections.Projection{
