@@ -294,6 +294,10 @@ func TestAPrisonSeesTheCaseAsIfTheMonitorHadNotCome(t *testing.T) {
 			t.Errorf("HR24, %s: %s", verdict, a.body)
 		}
 	}
+	row := read[[]status.Case](s, "/v1/cases", as(treatment)...)[0]
+	if position := read[timeline.Summary](s, "/v1/cases/"+number, as(treatment)...).Position; row.Position == contact.Position || !row.ChangedAt.Before(contact.RecordedAt) || position == contact.Position {
+		t.Errorf("the list tells when something was recorded: %+v, %s", row, position)
+	}
 	if a := s.get("/v1/cases/"+number, as(treatment)...); a.header.Get("ETag") != `"1"` {
 		t.Errorf("the ETag is %s", a.header.Get("ETag"))
 	}

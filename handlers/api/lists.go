@@ -187,7 +187,9 @@ func (a *api) cases(ctx context.Context, in *casesInput) (*casesOutput, error) {
 		err = badCursor()
 	}
 	for i := range list {
-		list[i].Hide(look.Sight(list[i].Case).Hidden(list[i].RiskLevel))
+		if err := look.Hide(ctx, &list[i]); err != nil {
+			return nil, err
+		}
 	}
 	return &casesOutput{Link: nextLink("/v1/cases", next, url.Values{"at": {in.At}, "jurisdiction": {in.Jurisdiction}, "status": {in.Status},
 		"phase": {in.Phase}, "q": {in.Search}}, in.Limit), Body: list}, err

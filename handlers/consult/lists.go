@@ -12,6 +12,7 @@ import (
 	"traga.internal/projections"
 	"traga.internal/projections/accesslog"
 	"traga.internal/projections/involvement"
+	"traga.internal/projections/status"
 	"traga.internal/projections/timeline"
 )
 
@@ -116,6 +117,32 @@ func (l *List) Confidential() bool {
 		}
 		return false
 	})
+}
+
+// Hide hides of a row of the list of cases what the viewer may not see: values, and when the latest entry was recorded, where
+// that is one of which it may not know.
+func (l *List) Hide(ctx context.Context, c *status.Case) error {
+	c.Hide(l.Sight(c.Case).Hidden(c.RiskLevel))
+	if l.Sight(c.Case).KnowsOfMonitoring() {
+		return nil
+	}
+	var stream []*events.Event
+	for r, err := range l.desk.log.ReadStream(ctx, events.CaseStream(c.Case), 0) {
+		if err != nil {
+			return err
+		}
+		e, err := events.Decode(&r)
+		if err != nil {
+			return err
+		}
+		stream = append(stream, e)
+	}
+	for _, e := range l.Known(stream) {
+		if e.Revision <= c.Revision {
+			c.Position, c.ChangedAt = e.Position, e.RecordedAt
+		}
+	}
+	return nil
 }
 
 // Known leaves out of a case's events those of which the viewer may not know.

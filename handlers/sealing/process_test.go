@@ -127,7 +127,7 @@ func TestKill9(t *testing.T) {
 				kind, rest = lines.Text()[:6], lines.Text()[7:]
 			)
 			if kind == "signed" {
-				if _, err := fmt.Sscanf(rest, "%d %s", &tree.Size, &root); err == nil {
+				if _, err = fmt.Sscanf(rest, "%d %s", &tree.Size, &root); err == nil {
 					err = tree.Root.UnmarshalJSON([]byte(strconv.Quote(root)))
 				}
 				if len(signed) == 0 || signed[len(signed)-1].Size < tree.Size {

@@ -96,9 +96,7 @@ func TestNoPageHoldsWhatTheReaderMayNotSee(t *testing.T) {
 				}
 			}
 			doc := parse(t, r)
-			for _, link := range check(t, address, doc) {
-				queue = append(queue, link)
-			}
+			queue = append(queue, check(t, address, doc)...)
 			if t.Failed() {
 				t.FailNow()
 			}

@@ -63,7 +63,9 @@ func (s *site) cases(ctx context.Context, p *page) error {
 		return err
 	}
 	for _, c := range rows {
-		c.Hide(look.Sight(c.Case).Hidden(c.RiskLevel))
+		if err := look.Hide(ctx, &c); err != nil {
+			return err
+		}
 		l.Rows = append(l.Rows, caseRow{c, known.of(c.Institution, p.Language())})
 	}
 	l.Next = next

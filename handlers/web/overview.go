@@ -24,7 +24,7 @@ type overview struct {
 	Critical    int
 	DueSoon     int
 	Open        int
-	LastEntry   time.Time // zero for the past
+	LastEntry   time.Time // zero where it is not shown
 	Groups      []group   // of the overdue
 	Shown       int
 	Next        string
@@ -88,7 +88,7 @@ func (s *site) overview(ctx context.Context, p *page) error {
 	if o.Open, err = s.lists.OpenCases(ctx, look.Only, f.Jurisdiction, p.asOf); err != nil {
 		return err
 	}
-	if !p.Past() {
+	if !p.Past() && !look.Confidential() { // the latest may be one of which the reader may not know
 		if o.LastEntry, err = s.lists.LastEntry(ctx, look.Only); err != nil {
 			return err
 		}

@@ -84,7 +84,11 @@ type whyForm struct {
 }
 
 func (p *page) whyForm() whyForm {
-	return whyForm{Case: p.request.PathValue("n"), Next: p.request.URL.RequestURI(), Reason: p.reason, Purposes: events.Purposes()}
+	f := whyForm{Case: p.request.PathValue("n"), Next: p.request.URL.RequestURI(), Reason: p.reason, Purposes: events.Purposes()}
+	if p.request.Method != http.MethodGet { // what was sent is not sent again
+		f.Next = p.Case(f.Case)
+	}
+	return f
 }
 
 // WhyForm is the form, for a page of the case; nil where a reason would show nothing more and none was stated.

@@ -95,7 +95,7 @@ func (c *Case) Show() Summary {
 	life := c.life()
 	s := Summary{Case: c.number, Jurisdiction: c.jurisdiction, Status: life.status, Phase: life.phase, Group: life.group,
 		ReleaseDate: orNull(t.ReleaseDate()), ReleasedOn: orNull(t.ReleasedOn()), RiskLevel: orNull(t.RiskLevel()),
-		Revision: c.last().Revision, Position: c.last().Position, AsOf: c.clock, Simulated: c.simulated}
+		Revision: c.last().Revision, Position: c.history.Entries()[c.history.Len()-1].Position, AsOf: c.clock, Simulated: c.simulated}
 	var next *protocol.Obligation
 	obligations := t.Obligations()
 	for i := range obligations {
