@@ -102,6 +102,18 @@ func get(t *testing.T, address string, v any) (int, http.Header) {
 	return res.StatusCode, res.Header
 }
 
+// text is what a page says.
+func text(t *testing.T, address string) string {
+	t.Helper()
+	res, err := http.Get(address)
+	if err != nil {
+		return err.Error()
+	}
+	defer res.Body.Close()
+	b, _ := io.ReadAll(res.Body)
+	return string(b)
+}
+
 // eventually tries again until it is true.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
@@ -271,6 +283,9 @@ func TestTwoNodesOnOneCluster(t *testing.T) {
 			code, header := get(t, node+"/v1/matrix", nil)
 			return code == http.StatusOK && header.Get(outage.Header) != ""
 		})
+		if page := text(t, node+"/region?lang=en"); !strings.Contains(page, "The record cannot be reached since <strong><time") {
+			t.Errorf("the page of the region does not say that it may be old: %.200s", page)
+		}
 		if code, text := tell(t, node, "MK-2026-000100", opened("MK-2026-000100", time.Now())); code != http.StatusServiceUnavailable {
 			t.Errorf("a record without a store: %d %s", code, text)
 		}

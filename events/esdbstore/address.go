@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"google.golang.org/grpc/metadata"
 )
 
 // ErrAddress is matched by the error of a connection string that can't be used. The error never repeats the string,
@@ -19,10 +20,11 @@ var ErrAddress = errors.New("the address of the event store is not as expected")
 // address is a connection string, taken apart.
 type address struct {
 	conf   *esdb.Configuration
-	seeds  []string // host:port
-	gossip bool     // seeds know who the leader is
-	name   string   // of the connection
-	prefix string   // of the streams
+	seeds  []string    // host:port
+	gossip bool        // seeds know who the leader is
+	name   string      // of the connection
+	prefix string      // of the streams
+	wishes metadata.MD // what every call carries
 }
 
 // settings are the parameters that a connection string may have, in lower case.
@@ -88,6 +90,7 @@ func parseAddress(s string) (*address, error) {
 		return nil, wrong("%w", err)
 	}
 	a.conf.Logger = nil
+	a.wishes = metadata.Pairs("requires-leader", "true", "connection-name", a.name)
 	for _, e := range a.conf.GossipSeeds {
 		a.seeds = append(a.seeds, e.String())
 	}

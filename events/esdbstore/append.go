@@ -48,11 +48,9 @@ func (s *Store) AppendSeries(ctx context.Context, calls ...events.Call) error {
 
 func (s *Store) append(ctx context.Context, c *events.Call) (events.Appended, error) {
 	stream, expected, proposed := c.Stream, c.Expected, c.Proposed
-	ctx, cancel, err := s.bounded(ctx)
-	if err != nil {
+	if err := s.usable(ctx); err != nil {
 		return events.Appended{}, err
 	}
-	defer cancel()
 	st, err := s.streams.enter(ctx, stream)
 	if err != nil {
 		return events.Appended{}, err

@@ -38,6 +38,8 @@ const (
 // cluster is the way to the leader. What it gives out are sessions, each good until something fails.
 type cluster struct {
 	address *address
+	jobs    chan func()   // taken by goroutines that are idle
+	over    chan struct{} // closed when the store closes
 
 	mu       sync.Mutex
 	session  *session      // nil while there is none
@@ -63,7 +65,7 @@ type session struct {
 // outgoing is a call's context: the leader's answer is wanted. The library puts that wish into incoming metadata, which
 // is never sent.
 func (c *cluster) outgoing(ctx context.Context) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "requires-leader", "true", "connection-name", c.address.name)
+	return metadata.NewOutgoingContext(ctx, c.address.wishes)
 }
 
 // authorized adds the user to calls that don't go through the library. As there, only over TLS.
@@ -103,6 +105,8 @@ func (c *cluster) use(ctx context.Context) (s *session, release func(), err erro
 		case <-dialing:
 		case <-ctx.Done():
 			return nil, nil, context.Cause(ctx)
+		case <-c.over:
+			return nil, nil, events.ErrClosed
 		}
 		c.mu.Lock()
 		failed, cause := c.session == nil && c.failures > before, c.cause
@@ -351,6 +355,29 @@ func (c *cluster) close() {
 	c.closing.Wait()
 }
 
+// run runs a job in a goroutine that is nobody else's meanwhile. One that has done its job waits a little for another: its
+// stack has grown to what a call needs, which is a part of a call's cost.
+func (c *cluster) run(job func()) {
+	select {
+	case c.jobs <- job:
+		return
+	default:
+	}
+	go func() {
+		idle := time.NewTimer(beat)
+		defer idle.Stop()
+		for {
+			job()
+			idle.Reset(beat)
+			select {
+			case job = <-c.jobs:
+			case <-idle.C:
+				return
+			}
+		}
+	}()
+}
+
 // call runs one call of the client in a goroutine of its own and within a deadline, and gives up the session where it
 // can't be trusted any more. What the call returns late is dropped.
 func call[T any](ctx context.Context, c *cluster, limit time.Duration, fn func(context.Context, *session) (T, error)) (T, verdict, error) {
@@ -370,7 +397,7 @@ func call[T any](ctx context.Context, c *cluster, limit time.Duration, fn func(c
 		err error
 	}
 	done := make(chan answer, 1)
-	go func() {
+	c.run(func() {
 		defer release()
 		defer cancel()
 		var a answer
@@ -381,12 +408,14 @@ func call[T any](ctx context.Context, c *cluster, limit time.Duration, fn func(c
 			done <- a
 		}()
 		a.v, a.err = fn(inner, s)
-	}()
+	})
 	var a answer
 	select {
 	case a = <-done:
 	case <-ctx.Done():
 		return none, again, context.Cause(ctx)
+	case <-c.over:
+		return none, final, events.ErrClosed
 	case <-inner.Done():
 		select {
 		case a = <-done:

@@ -225,11 +225,9 @@ const maxSkew = time.Second
 // fails with events.ErrUnavailable, ErrDenied, a *ClockError or a *HaltError.
 func (s *Store) Health(ctx context.Context) error {
 	const doing = "ask the event store"
-	ctx, cancel, err := s.bounded(ctx)
-	if err != nil {
+	if err := s.usable(ctx); err != nil {
 		return named(doing, err)
 	}
-	defer cancel()
 	_, is, err := call(ctx, s.cluster, connectPatience, func(ctx context.Context, at *session) (events.Position, error) { return s.look(ctx, at) })
 	switch {
 	case err != nil && is == again:

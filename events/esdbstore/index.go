@@ -216,6 +216,8 @@ func (x *index) caughtUp(ctx context.Context, s *Store) error {
 		}
 		select {
 		case <-changed:
+		case <-s.cluster.over:
+			return events.ErrClosed
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -225,11 +227,9 @@ func (x *index) caughtUp(ctx context.Context, s *Store) error {
 // Lookup finds an event by its id.
 func (s *Store) Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool, error) {
 	const doing = "look up an event"
-	ctx, cancel, err := s.bounded(ctx)
-	if err != nil {
+	if err := s.usable(ctx); err != nil {
 		return events.Recorded{}, false, named(doing, err)
 	}
-	defer cancel()
 	for range 2 {
 		at, found, err := s.index.find(ctx, "SELECT commit_pos, prepare_pos FROM events WHERE id = ?", id[:])
 		if err != nil {
@@ -252,11 +252,9 @@ func (s *Store) Lookup(ctx context.Context, id uuid.UUID) (events.Recorded, bool
 // have clocks of their own, so events near t may stand the other way round in the log.
 func (s *Store) PositionAt(ctx context.Context, t time.Time) (events.Position, error) {
 	const doing = "find the position of an instant"
-	ctx, cancel, err := s.bounded(ctx)
-	if err != nil {
+	if err := s.usable(ctx); err != nil {
 		return events.Start, named(doing, err)
 	}
-	defer cancel()
 	if err := s.index.caughtUp(ctx, s); err != nil {
 		return events.Start, named(doing, err)
 	}

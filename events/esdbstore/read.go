@@ -35,11 +35,9 @@ func (s *Store) ReadStream(ctx context.Context, stream string, from uint64) iter
 }
 
 func (s *Store) readStream(ctx context.Context, stream string, from uint64, yield func(events.Recorded, link) bool) error {
-	ctx, cancel, err := s.bounded(ctx)
-	if err != nil || from > math.MaxInt64 {
+	if err := s.usable(ctx); err != nil || from > math.MaxInt64 {
 		return err
 	}
-	defer cancel()
 	for next := from; ; {
 		list, is, err := retried(ctx, s, "read stream", callPatience, func(ctx context.Context, at *session) ([]*esdb.RecordedEvent, error) {
 			return page(at.client.ReadStream(ctx, s.prefix+stream, esdb.ReadStreamOptions{From: esdb.Revision(next)}, pageEvents))
@@ -88,11 +86,9 @@ func (s *Store) readAll(ctx context.Context, after events.Position, limit int, f
 	if limit < 1 {
 		return events.Page{}, fmt.Errorf("a page of %d events makes no sense", limit)
 	}
-	ctx, cancel, err := s.bounded(ctx)
-	if err != nil {
+	if err := s.usable(ctx); err != nil {
 		return events.Page{}, err
 	}
-	defer cancel()
 	limit = min(limit, pageEvents)
 	p := events.Page{Scanned: after}
 	if after == events.MaxPosition {

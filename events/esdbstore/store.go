@@ -88,7 +88,7 @@ func Open(ctx context.Context, address string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	s := &Store{clock: o.clock, patience: o.patience, prefix: a.prefix, cluster: &cluster{address: a}, streams: newMemory(maxRemembered)}
+	s := &Store{clock: o.clock, patience: o.patience, prefix: a.prefix, cluster: &cluster{address: a, jobs: make(chan func()), over: make(chan struct{})}, streams: newMemory(maxRemembered)}
 	if o.index != "" {
 		if s.index, err = openIndex(ctx, o.index); err != nil {
 			return nil, fmt.Errorf("open the store: %w", err)
@@ -123,6 +123,7 @@ func (s *Store) Close() error {
 	var err error
 	s.once.Do(func() {
 		s.closed.Store(true)
+		close(s.cluster.over)
 		s.closing()
 		s.running.Wait()
 		s.bell.Close()
@@ -137,27 +138,20 @@ func (s *Store) Close() error {
 	return err
 }
 
-// bounded is a context that also ends when the store closes.
-func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc, error) {
+// usable says why a call need not begin. One that is under way when the store closes ends with events.ErrClosed.
+func (s *Store) usable(ctx context.Context) error {
 	if s.closed.Load() {
-		return nil, nil, events.ErrClosed
+		return events.ErrClosed
 	}
-	if err := context.Cause(ctx); err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(s.ctx, func() { cancel(events.ErrClosed) })
-	return ctx, func() { stop(); cancel(nil) }, nil
+	return context.Cause(ctx)
 }
 
 // Head implements events.Store. It is the position of the last event of anyone in the database.
 func (s *Store) Head(ctx context.Context) (events.Position, error) {
 	const doing = "find the end of the log"
-	ctx, cancel, err := s.bounded(ctx)
-	if err != nil {
+	if err := s.usable(ctx); err != nil {
 		return events.Start, fmt.Errorf("%s: %w", doing, err)
 	}
-	defer cancel()
 	list, _, err := retried(ctx, s, doing, callPatience, func(ctx context.Context, at *session) ([]*esdb.RecordedEvent, error) {
 		return page(at.client.ReadAll(ctx, esdb.ReadAllOptions{Direction: esdb.Backwards, From: esdb.End{}}, 1))
 	})
@@ -214,11 +208,9 @@ func (s *Store) Holds(ctx context.Context, at events.Position, id uuid.UUID) (bo
 
 func (s *Store) at(ctx context.Context, at events.Position) (*esdb.RecordedEvent, bool, error) {
 	const doing = "read an event"
-	ctx, cancel, err := s.bounded(ctx)
-	if err != nil {
+	if err := s.usable(ctx); err != nil {
 		return nil, false, fmt.Errorf("%s: %w", doing, err)
 	}
-	defer cancel()
 	list, is, err := retried(ctx, s, doing, callPatience, func(ctx context.Context, x *session) ([]*esdb.RecordedEvent, error) {
 		return page(x.client.ReadAll(ctx, esdb.ReadAllOptions{From: esdb.Position{Commit: at.Commit, Prepare: at.Prepare}}, 1))
 	})
