@@ -65,6 +65,11 @@ func enter(t *testing.T, dir string, more ...string) string {
 const opening = `{"case":"MK-2026-0001","type":"CaseOpened","actor":{"officer":"a.petrova","role":"prison-treatment","institution":"mk-prison-idrizovo"},
  "data":{"subject":"s-1","name":"A Name","dateOfBirth":"1990-01-01","sex":"male","reason":"convicted","institution":"mk-prison-idrizovo","admittedOn":"2026-01-12"}}`
 
+// noticed gives the centre for social work a part in the case.
+const noticed = `{"case":"MK-2026-0001","type":"NotificationSent","actor":{"officer":"a.petrova","role":"prison-treatment","institution":"mk-prison-idrizovo"},
+ "purpose":"pre-release-planning","legalBasis":"execution-law","data":{"notification":"n-1","subject":"planned-release",
+ "recipient":{"institution":"mk-csw-skopje","role":"csw"},"categories":["identity"],"channel":"letter"}}`
+
 func support(officer string) string {
 	return `{"case":"MK-2026-0001","type":"SupportProvided","actor":{"officer":"` + officer + `","role":"csw","institution":"mk-csw-skopje"},"data":{"service":"books"}}`
 }
@@ -78,12 +83,20 @@ func written(t *testing.T, content string) string {
 	return path
 }
 
+// begun makes a store with a case in which a prison and a centre for social work have a part.
+func begun(t *testing.T, dir string) {
+	t.Helper()
+	for _, action := range []string{opening, noticed} {
+		if code, _, errs := run(t, "record", "--data", dir, "-f", written(t, action)); code != exitOK {
+			t.Fatal(errs)
+		}
+	}
+}
+
 // Who signs in with a token reads, records her own acts and nobody else's, until it is revoked.
 func TestServeKnowsWhoAsks(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	if code, _, errs := run(t, "record", "--data", dir, "-f", written(t, opening)); code != exitOK {
-		t.Fatal(errs)
-	}
+	begun(t, dir)
 	token, system := issue(t, dir, "l.dimova"), issue(t, dir, "csw-records", "--machine")
 	address := enter(t, dir)
 	if code, _, errs := run(t, "case", "list", "--server", address); code != exitNotAllowed || !strings.Contains(errs, "Sign in") {
@@ -183,9 +196,7 @@ func ask(t *testing.T, c *http.Client, method, address string, body io.Reader, h
 // Another site's page can't use the session of who has traga open.
 func TestAnotherSiteCannotUseASession(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	if code, _, errs := run(t, "record", "--data", dir, "-f", written(t, opening)); code != exitOK {
-		t.Fatal(errs)
-	}
+	begun(t, dir)
 	token := issue(t, dir, "l.dimova")
 	address := enter(t, dir)
 	jar, _ := cookiejar.New(nil)
