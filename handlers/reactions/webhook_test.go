@@ -126,6 +126,8 @@ func TestAPeerThatIsAwayIsToldLaterWhatIsStillTrue(t *testing.T) {
 	eventually(t, "that is noticed", func() bool {
 		return ask(w, func(j *reactions.Journal) (int, error) { return reactions.Standing(t.Context(), j) }) == 1
 	})
+	failed := w.count("webhook", "failed")
+	eventually(t, "no attempt is under way that began before", func() bool { return w.count("webhook", "failed") >= failed+2 })
 	h.answer(http.StatusOK)
 	eventually(t, "both notices are told", func() bool { return h.taken() == 2 })
 	if first := strings.Count(h.bodies[0], `"state"`); first != 1 || !strings.Contains(h.bodies[1], "resolved") {
@@ -134,7 +136,7 @@ func TestAPeerThatIsAwayIsToldLaterWhatIsStillTrue(t *testing.T) {
 	eventually(t, "every attempt has its end on record", func() bool {
 		return !slices.ContainsFunc(w.attempts(), func(a reactions.Attempt) bool { return a.Ended == nil })
 	})
-	failed := 0
+	failed = 0
 	for _, a := range w.attempts() {
 		if a.Outcome == "failed" && a.Detail == "the peer answered 503 Service Unavailable" {
 			failed++
