@@ -453,12 +453,8 @@ func (l *Ledger) AddCheckpoint(ctx context.Context, n *ledger.Note, signedAt tim
 	if err != nil {
 		return err
 	}
-	old, _, err := tree.ProveExtends(n.Size, l.Hashes(ctx))
-	if err != nil {
+	if err := tree.Began(n.Tree, l.Hashes(ctx)); err != nil {
 		return named(doing, err)
-	}
-	if old.Root != n.Root {
-		return fmt.Errorf("%s: %w", doing, ledger.ErrFork)
 	}
 	l.following.Lock()
 	defer l.following.Unlock()
@@ -478,12 +474,10 @@ func (l *Ledger) AddCosignature(ctx context.Context, c ledger.Checkpoint, s ledg
 	if !found || stored.Size != c.Size {
 		return fmt.Errorf("%s: %w: of %d leaves", doing, ledger.ErrNoCheckpoint, c.Size)
 	}
-	n, err := ledger.ParseNote(stored.Note)
-	if err != nil {
+	if err := stored.Holds(c); errors.Is(err, ledger.ErrFormat) {
 		return fmt.Errorf("%s: %w", doing, damaged(fmt.Errorf("the checkpoint of %d leaves can't be read", c.Size)))
-	}
-	if n.Checkpoint != c {
-		return fmt.Errorf("%s: %w: the one of %d leaves is another", doing, ledger.ErrNoCheckpoint, c.Size)
+	} else if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
 	}
 	l.following.Lock()
 	defer l.following.Unlock()

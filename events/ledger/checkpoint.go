@@ -51,6 +51,19 @@ type SignedCheckpoint struct {
 	Note     []byte    // what ParseNote reads, with the first cosignature of each witness
 }
 
+// Holds checks that this is the checkpoint c, to which a cosignature can be added. It fails with ErrNoCheckpoint when it is
+// another one, and with ErrFormat when its note can't be read.
+func (k SignedCheckpoint) Holds(c Checkpoint) error {
+	n, err := ParseNote(k.Note)
+	if err != nil {
+		return fmt.Errorf("the checkpoint of %d leaves: %w", k.Size, err)
+	}
+	if n.Checkpoint != c {
+		return fmt.Errorf("%w: the one of %d leaves is another", ErrNoCheckpoint, c.Size)
+	}
+	return nil
+}
+
 // ErrNoCheckpoint is matched by the error of asking a log for a checkpoint that it does not have.
 var ErrNoCheckpoint = errors.New("the log has no such checkpoint")
 

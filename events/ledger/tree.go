@@ -87,6 +87,15 @@ func (t Tree) ProveExtends(size int64, r tlog.HashReader) (old Tree, proof Proof
 	return old, proof, t.Extends(old, proof)
 }
 
+// Began checks that t was once old: that its own first leaves have that root. It fails with ErrFork when they have another.
+func (t Tree) Began(old Tree, r tlog.HashReader) error {
+	was, _, err := t.ProveExtends(old.Size, r)
+	if err == nil && was.Root != old.Root {
+		err = ErrFork
+	}
+	return err
+}
+
 // ProveHolds makes the proof that the leaf with this hash stands at this index in t, and checks it before it is
 // handed out.
 func (t Tree) ProveHolds(index int64, leaf Hash, r tlog.HashReader) (Proof, error) {

@@ -187,12 +187,8 @@ func (l *Ledger) AddCheckpoint(ctx context.Context, n *ledger.Note, signedAt tim
 	if err != nil {
 		return err
 	}
-	old, _, err := tree.ProveExtends(n.Size, l.Hashes(ctx))
-	if err != nil {
+	if err := tree.Began(n.Tree, l.Hashes(ctx)); err != nil {
 		return l.store.explain(ctx, doing, err)
-	}
-	if old.Root != n.Root {
-		return fmt.Errorf("%s: %w", doing, ledger.ErrFork)
 	}
 	return l.write(ctx, doing, func(ctx context.Context, w *writer) error {
 		return w.rows.tables.AddCheckpoint(ctx, ledger.SignedCheckpoint{Size: n.Size, SignedAt: signedAt, Note: n.Bytes()})
@@ -210,12 +206,10 @@ func (l *Ledger) AddCosignature(ctx context.Context, c ledger.Checkpoint, s ledg
 	if !found || stored.Size != c.Size {
 		return fmt.Errorf("%s: %w: of %d leaves", doing, ledger.ErrNoCheckpoint, c.Size)
 	}
-	n, err := ledger.ParseNote(stored.Note)
-	if err != nil {
+	if err := stored.Holds(c); errors.Is(err, ledger.ErrFormat) {
 		return fmt.Errorf("%s: %w", doing, damaged("the checkpoint of %d leaves can't be read", c.Size))
-	}
-	if n.Checkpoint != c {
-		return fmt.Errorf("%s: %w: the one of %d leaves is another", doing, ledger.ErrNoCheckpoint, c.Size)
+	} else if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return l.write(ctx, doing, func(ctx context.Context, w *writer) error {
 		return w.rows.tables.AddCosignature(ctx, c.Size, s.Name, at, []byte(s.Line()))
