@@ -367,10 +367,7 @@ func TestTheComposeFile(t *testing.T) {
 
 // systemd understands the unit, and finds it well closed.
 func TestTheUnitIsClosed(t *testing.T) {
-	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("there is no systemd on this machine")
-	}
+	analyze := tool(t, "systemd-analyze")
 	unit := strings.ReplaceAll(read(t, "systemd/traga.service"), "/usr/local/bin/traga", traga(t))
 	path := write(t, filepath.Join(t.TempDir(), "traga.service"), unit)
 	mustRun(t, analyze, "verify", "--man=no", path)
